@@ -1,0 +1,168 @@
+"""The way to a model: within the budget, recorded before the call and before the answer is used."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass
+
+from aifactory import failpoints, journal, purse
+from aifactory.agents import Question
+from aifactory.errors import AifactoryError, DeadlinePassed, DiskFull, ModelPermanent
+from aifactory.factory import Factory
+from aifactory.model import Answer, Record, Task
+from aifactory.models import Request
+from aifactory.models.meter import Meter
+from aifactory.models.retry import RetryPolicy
+from aifactory.redaction import masked, masked_data
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """An `Asker` for one attempt. An answer that is recorded already is not paid for again."""
+
+    factory: Factory
+    task: Task
+    agent: str
+    attempt: int
+    stop: threading.Event
+
+    def __call__(self, question: Question) -> Answer:
+        known = self.factory.ledger.artifact(self.task.task_id, f"response-{self.attempt}.json")
+        if known is not None:
+            return Answer.model_validate_json(known)
+        request = self.request(question)
+        left = seconds_left(self.task, self.factory.queue.records[self.task.task_id])
+        answer = self.factory.models.complete(
+            request,
+            stop=self.stop,
+            policy=RetryPolicy(seconds=min(left, RetryPolicy.seconds)),
+            fallbacks=self.factory.config.model.fallbacks,
+            witness=_Recorder(self, question, self.meter(question, request)),
+            waiting=self.waits,
+        )
+        return answer.model_copy(update={"text": masked(answer.text)})  # as it is recorded
+
+    def waits(self, seconds: float, why: str) -> None:
+        self.factory.stream.emit(
+            "model.waits", self.task.task_id, self.attempt, seconds=round(seconds, 1), reason=why
+        )
+
+    def request(self, question: Question) -> Request:
+        settings = self.factory.config.model
+        model = question.model or settings.default
+        if model is None:
+            raise ModelPermanent(
+                "no model is set: neither the agent nor [model] default names one",
+                next_step='set [model] default in aifactory.toml, such as "scripted/answers.json"',
+            )
+        record = self.factory.queue.records[self.task.task_id]
+        return Request(
+            call_id=f"{self.task.task_id}/{self.attempt}/{self.factory.stream.run}",
+            task_id=self.task.task_id,
+            model=model,
+            messages=tuple(map(masked_data, question.messages)),
+            parameters={**settings.parameters, **question.parameters},
+            api_base=settings.api_base,
+            seconds=min(settings.seconds, seconds_left(self.task, record)),
+            stall_seconds=settings.stall_seconds,
+            turn=record.calls,
+        )
+
+    def meter(self, question: Question, request: Request) -> Meter:
+        config, run = self.factory.config, self.factory.stream.run
+        kept = purse.limits(config, self.task, self.agent, question.budget, run)
+        kept[f"call:{request.call_id}"] = config.budget.call
+        return Meter(self.factory.purse.budgets, kept, config.model.prices, stop=self.stop)
+
+
+@dataclass(frozen=True)
+class _Recorder:
+    """Hears of every try: the money is put aside and the intent lasts before it is sent."""
+
+    asked: Recorded
+    question: Question
+    meter: Meter
+
+    def before(self, request: Request) -> Request:
+        fitted = self.meter.before(request)
+        try:
+            self.intend(fitted)
+        except AifactoryError as error:
+            self.meter.after(fitted, error)
+            raise
+        return fitted
+
+    def intend(self, fitted: Request) -> None:
+        self.asked.factory.purse.save()
+        shown = {
+            "model": fitted.model,
+            "parameters": dict(fitted.parameters),
+            "api_base": fitted.api_base,
+            "prompt_sha256": self.question.prompt_sha256,
+            "messages": list(fitted.messages),
+        }
+        self.asked.factory.queue.note(
+            fitted.task_id,
+            "model.called",
+            attempt=self.asked.attempt,
+            data={"model": fitted.model, "call": fitted.call_id},
+            artifacts={f"prompt-{self.asked.attempt}.json": to_json(shown)},
+        )
+
+    def after(self, request: Request, outcome: Answer | BaseException) -> None:
+        try:
+            if isinstance(outcome, Answer):
+                failpoints.hit("answer.given")
+                self.keep(outcome)
+                failpoints.hit("answer.recorded")
+            else:
+                self.asked.factory.stream.emit(
+                    "model.failed", request.task_id, self.asked.attempt, problems=str(outcome)[:500]
+                )
+        finally:
+            self.meter.after(request, outcome)
+        self.asked.factory.purse.save()
+
+    def keep(self, answer: Answer) -> None:
+        """Record the answer; on a full disk in the space that is held in reserve: it is paid."""
+        try:
+            self.record(answer)
+        except DiskFull:
+            journal.free_reserve(self.asked.factory.layout.journal)
+            self.record(answer)
+
+    def record(self, answer: Answer) -> None:
+        task_id, attempt = self.asked.task.task_id, self.asked.attempt
+        record = self.asked.factory.queue.records[task_id]
+        recorded = answer.model_dump_json(indent=1).encode() + b"\n"
+        self.asked.factory.queue.note(
+            task_id,
+            "model.answered",
+            attempt=attempt,
+            data={
+                "model": answer.model,
+                "seconds": round(answer.seconds, 3),
+                "cost_usd": answer.cost_usd,
+                "tokens": answer.usage.model_dump(),
+                "finish_reason": answer.finish_reason,
+            },
+            artifacts={f"response-{attempt}.json": recorded},
+            calls=record.calls + 1,
+            cost_usd=record.cost_usd + answer.cost_usd,
+            tokens=record.tokens + answer.usage,
+        )
+
+
+def seconds_left(task: Task, record: Record) -> float:
+    """Wall seconds that the task still has; DeadlinePassed when there are none."""
+    given = task.budget.seconds
+    if given is None:
+        return float("inf")
+    if record.seconds >= given:
+        raise DeadlinePassed(f"{record.seconds:.0f} of {given:g} seconds have passed")
+    return given - record.seconds
+
+
+def to_json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, indent=1).encode(errors="replace") + b"\n"

@@ -1,0 +1,115 @@
+"""The daemon. Read from top to bottom, this page is what it does.
+
+python -m aifactory.auto_agent [--repo DIR] [--once] [--jobs N] [--log-format console|json]
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aifactory import delivery, lifecycle, wishes
+from aifactory.enduring import enduring
+from aifactory.factory import Factory
+from aifactory.inbox import Inbox
+from aifactory.model import State
+from aifactory.opening import Options, beat, open_factory, tell_recovered
+from aifactory.workers import Workers
+
+
+def run(root: Path, options: Options) -> int:
+    """Work until a signal, or with `once` until nothing is runnable. Gives the exit code."""
+    with open_factory(root, options) as factory:
+        jobs = factory.config.run.jobs
+        folders = [factory.layout.tasks, factory.layout.requests]
+        probe = factory.layout.requests / ".probe"
+        with Workers(factory, jobs) as workers, Inbox(folders, probe, workers.wake):
+            lifecycle.resume(factory)
+            factory.stream.emit("daemon.ready", target=factory.target, jobs=jobs)
+            while not workers.stopping:
+                with enduring(factory):
+                    turn(factory, workers)
+                if options.once and workers.idle and nothing_more(factory):
+                    break
+                workers.wait(factory.queue.next_due())
+            workers.finish()
+            factory.queue.archive()
+            return 130 if workers.stopping else exit_code(factory)
+
+
+def turn(factory: Factory, workers: Workers) -> None:
+    """Look at all that may have changed, and start what can be started."""
+    beat(factory)
+    factory.queue.take_in()
+    wishes.grant(factory)
+    go_on_after_trouble(factory, workers)
+    if factory.trouble is None:
+        start_attempts(factory, workers)
+        start_landings(factory, workers)
+    factory.queue.archive_when_due()
+
+
+def go_on_after_trouble(factory: Factory, workers: Workers) -> None:
+    """When it is over: what it cut off is brought to what Git says, and work is taken again."""
+    if factory.trouble and factory.trouble.over:
+        if workers.idle:
+            tell_recovered(factory.stream, factory.lander.recover())
+        lifecycle.resume(factory, workers.busy)
+        factory.trouble = None
+
+
+def settle(root: Path) -> None:
+    """Do what was asked of a daemon that does not run, then leave."""
+    with open_factory(root, Options()) as factory:
+        lifecycle.resume(factory)
+        factory.queue.take_in()
+        wishes.grant(factory)
+        factory.queue.archive()
+
+
+def start_attempts(factory: Factory, workers: Workers) -> None:
+    """Give the next tasks in order to free workers."""
+    for task_id in factory.queue.runnable():
+        if workers.free:
+            workers.start(task_id, lifecycle.attempt)
+
+
+def start_landings(factory: Factory, workers: Workers) -> None:
+    """Land what is verified; what waits for the user's files is tried again and again."""
+    for record in sorted(factory.queue.in_state(State.READY), key=lambda one: one.priority):
+        workers.land(record.task_id, delivery.land)
+
+
+def nothing_more(factory: Factory) -> bool:
+    """Whether no task can go on without a person."""
+    if factory.trouble is not None:
+        return True
+    if any(not record.reason for record in factory.queue.in_state(State.READY)):
+        return False
+    return not factory.queue.has_work()
+
+
+def exit_code(factory: Factory) -> int:
+    """What a script should know first: trouble, failures, limits, then what waits for a person."""
+    if factory.trouble is not None:
+        return factory.trouble.error.exit_code
+    if factory.queue.ended_badly:
+        codes = {factory.exit_codes.get(task_id, 1) for task_id in factory.queue.ended_badly}
+        return 4 if codes == {4} else 1
+    waits = factory.queue.in_state(
+        State.AWAITING_APPROVAL, State.AWAITING_INPUT, State.READY, State.BLOCKED
+    )
+    limits = {factory.exit_codes.get(record.task_id) for record in waits}
+    return 6 if 6 in limits else 8 if waits else 0
+
+
+def main() -> int:
+    """The command line of `aifactory run`."""
+    import sys
+
+    from aifactory import cli
+
+    return cli.run(["run", *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,83 @@
+"""The list of commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from aifactory import __version__
+from aifactory.cli import config, sandbox
+from aifactory.cli.add import add
+from aifactory.cli.agents import agents
+from aifactory.cli.artifacts import artifacts
+from aifactory.cli.decide import answer, approve, cancel, reject, retry
+from aifactory.cli.demo import demo
+from aifactory.cli.diff import diff
+from aifactory.cli.doctor import doctor
+from aifactory.cli.init import init
+from aifactory.cli.logs import logs
+from aifactory.cli.recover import recover
+from aifactory.cli.replay import replay
+from aifactory.cli.report import report
+from aifactory.cli.run import run
+from aifactory.cli.schema import schema
+from aifactory.cli.show import show
+from aifactory.cli.status import status
+from aifactory.cli.tidy import tidy
+from aifactory.cli.wait import wait
+from aifactory.cli.watch import watch
+
+EXAMPLES = """Examples:
+
+\b
+  aifactory init                     prepare the repository you are in
+  aifactory doctor                   is everything there that is needed?
+  aifactory add "Fix the parser" --file src/parser.py --accept "pytest -q"
+  aifactory run                      start the daemon
+  aifactory status                   what every task is doing
+  aifactory show TASK                why it is where it is
+
+Exit codes: 0 ok, 1 work failed, 2 usage, 3 a bug, 4 credentials, 5 environment, 6 limit, 8 pending,
+130 interrupted."""
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=EXAMPLES,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"aifactory {__version__}")
+        raise typer.Exit
+
+
+@app.callback(epilog=EXAMPLES)
+def aifactory(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Software that writes software, unattended: task files in, verified commits out."""
+
+
+PLAIN: tuple[Callable[..., object], ...] = (
+    init, doctor, demo, add, run, status, watch, wait, show, logs, diff, artifacts, report,
+    approve, reject, answer, cancel, retry, replay, tidy, recover, agents, schema,
+)  # fmt: skip
+FAMILIES: dict[str, tuple[str, dict[str, Callable[..., object]]]] = {
+    "config": ("The settings.", {"show": config.show}),
+    "sandbox": ("The cage that commands run in.", {"exec": sandbox.execute}),
+}
+for command in PLAIN:
+    app.command()(command)
+for family, (help_text, members) in FAMILIES.items():
+    group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=help_text)
+    for name, member in members.items():
+        group.command(name)(member)
+    app.add_typer(group, name=family)

@@ -1,0 +1,196 @@
+"""`cancel retry approve reject answer`: what a person asks of the daemon."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aifactory.cli.options import DryRun, Json, Repo, TaskId, complete_task
+from aifactory.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from aifactory.cli.place import Place
+    from aifactory.model import Record
+    from aifactory.requests import Verb
+
+PATIENCE_SECONDS = 5.0  # a running daemon takes a wish at once; longer means that it is busy
+POLL_SECONDS = 0.05
+Tasks = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="TASK...", help="Ids, or unique beginnings.", autocompletion=complete_task
+    ),
+]
+Reason = Annotated[str, typer.Option(help="Why; it is kept with the task.")]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A verb with the event that it means and the states in which it is fulfilled already."""
+
+    verb: Verb
+    event: str
+    fulfilled: frozenset[str]
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+OPEN = frozenset({"queued", "blocked", "running", "ready"})
+
+
+def cancel(
+    tasks: Tasks,
+    reason: Reason = "",
+    repo: Repo = None,
+    json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Take tasks back; what runs is stopped. Nothing of it lands."""
+    wish = Wish("cancel", "task.cancelled", frozenset({"cancelled"}), {"reason": reason})
+    _ask(tasks, wish, repo, json, dry_run)
+
+
+def retry(
+    tasks: Tasks,
+    repo: Repo = None,
+    json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Take closed or waiting tasks up again. As their files are now, with a fresh count."""
+    _ask(tasks, Wish("retry", "task.retried", OPEN), repo, json, dry_run)
+
+
+def approve(
+    tasks: Tasks,
+    reason: Reason = "",
+    repo: Repo = None,
+    json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Let verified changes land. `aifactory diff TASK` shows what that would be."""
+    fulfilled = frozenset({"ready", "done"})
+    _ask(
+        tasks,
+        Wish("approve", "proposal.approved", fulfilled, {"reason": reason}),
+        repo,
+        json,
+        dry_run,
+    )
+
+
+def reject(
+    tasks: Tasks,
+    reason: Reason = "",
+    repo: Repo = None,
+    json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Refuse verified changes. Nothing of them lands."""
+    fulfilled = frozenset({"rejected"})
+    _ask(
+        tasks,
+        Wish("reject", "proposal.rejected", fulfilled, {"reason": reason}),
+        repo,
+        json,
+        dry_run,
+    )
+
+
+def answer(
+    task: TaskId,
+    text: Annotated[str, typer.Argument(help="What the agent is told.")],
+    repo: Repo = None,
+    json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Answer a task that waits for input. It goes on from there."""
+    _ask([task], Wish("answer", "input.given", frozenset(), {"text": text}), repo, json, dry_run)
+
+
+def _ask(given: Sequence[str], wish: Wish, repo: Path | None, json: bool, dry_run: bool) -> None:
+    """Check every wish before the first is made."""
+    from aifactory import report
+    from aifactory.cli.output import note, print_json
+    from aifactory.cli.place import opened
+
+    with opened(repo) as place:
+        before = [place.record(name) for name in given]
+        unmet = [record for record in before if not _is_fulfilled(record, wish)]
+        if unmet and not dry_run:
+            _fulfil(place, unmet, wish)
+        after = [place.record(record.task_id) for record in before]
+        for record in before:
+            if record not in unmet:
+                note(f"{record.task_id} is {record.state} already")
+            elif dry_run:
+                note(f"would {wish.verb} {record.task_id}, which is {record.state}")
+        if json:
+            print_json([report.row(record) for record in after])
+        elif not dry_run:
+            _tell(place, [now for now, old in zip(after, before, strict=True) if old in unmet])
+
+
+def _tell(place: Place, records: Sequence[Record]) -> None:
+    """The states that tasks have now, and what is missing for them to go on."""
+    from aifactory.cli.output import note, say
+    from aifactory.pulse import pulse
+
+    for record in records:
+        say(f"{record.task_id} {record.state}")
+    if not all(record.state.closed for record in records) and not pulse(place.layout).running:
+        note("No daemon runs: `aifactory run` goes on with it.")
+
+
+def _is_fulfilled(record: Record, wish: Wish) -> bool:
+    """Whether nothing is to be done; BadTransition when the state does not allow the wish."""
+    from aifactory import states
+
+    if record.state in wish.fulfilled:
+        return True
+    try:
+        states.step(record.state, wish.event)
+    except states.BadTransition as error:
+        raise InvalidInput(
+            f"{record.task_id} is {record.state}: `{wish.verb}` does not apply",
+            next_step=f"`aifactory show {record.task_id}` says where it stands",
+        ) from error
+    return False
+
+
+def _fulfil(place: Place, records: Sequence[Record], wish: Wish) -> None:
+    from aifactory import auto_agent, requests
+    from aifactory.errors import LockHeld
+    from aifactory.pulse import pulse
+
+    by = _user()
+    paths = [requests.post(place.layout, wish.verb, r.task_id, wish.data, by) for r in records]
+    if not pulse(place.layout).running:
+        with suppress(LockHeld):  # a daemon started meanwhile: it takes the wish
+            auto_agent.settle(place.layout.root)
+    _await(paths)
+
+
+def _await(paths: Sequence[Path]) -> None:
+    """Wait until the wishes are taken, for a moment only."""
+    from aifactory.cli.output import note
+
+    end = time.monotonic() + PATIENCE_SECONDS
+    while any(path.exists() for path in paths):
+        if time.monotonic() > end:
+            note("The daemon is busy; it does this when it next looks.")
+            return
+        time.sleep(POLL_SECONDS)
+
+
+def _user() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name
+        return ""

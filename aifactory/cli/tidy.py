@@ -1,0 +1,57 @@
+"""`aifactory tidy`: put away the task files whose work is closed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aifactory.cli.options import DryRun, Repo
+
+if TYPE_CHECKING:
+    from aifactory.cli.place import Place
+
+
+def tidy(repo: Repo = None, dry_run: DryRun = False) -> None:
+    """Move the files of closed tasks from tasks/ to tasks/.done/.
+
+    A file stays where it is when it was changed after it was taken in, or is no valid task.
+    """
+    from aifactory import files
+    from aifactory.cli.output import note, say
+    from aifactory.cli.place import opened
+
+    with opened(repo) as place:
+        closed = _closed(place)
+        folder = place.layout.tasks / ".done"
+        for path in closed:
+            target = _free(folder / path.name)
+            if not dry_run:
+                files.make_dir(folder)
+                files.rename(path, target)
+            shown = target.relative_to(place.layout.root)
+            say(f"{'would move' if dry_run else 'moved'} tasks/{path.name} to {shown}")
+        if closed and not dry_run:
+            files.sync_dir(folder)
+            files.sync_dir(place.layout.tasks)
+    note(f"{len(closed)} of tasks/ {'are' if len(closed) != 1 else 'is'} closed.")
+
+
+def _closed(place: Place) -> list[Path]:
+    """Files with the very content that the ledger has for a closed task."""
+    from aifactory import intake
+
+    digests = {r.task_id: r.digest for r in place.ledger.records() if r.state.closed}
+    return [
+        found.path
+        for found in intake.scan(place.layout.tasks)
+        if found.task and digests.get(found.task.task_id) == found.digest
+    ]
+
+
+def _free(path: Path) -> Path:
+    """The path, with a number where a file of that name was put away before."""
+    number, free = 1, path
+    while free.exists() or free.is_symlink():
+        number += 1
+        free = path.with_stem(f"{path.stem}-{number}")
+    return free

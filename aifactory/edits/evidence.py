@@ -1,0 +1,36 @@
+"""What an answer shows of the ways in which it strays from the files, for all of its blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from aifactory.edits.indentation import Shift
+
+
+@dataclass
+class Evidence:
+    """Collected while an answer is applied; what is found makes a second round worth while."""
+
+    plain: dict[int, str] = field(default_factory=dict)
+    """Characters that stand where the files have plain ones."""
+    lost: set[str] = field(default_factory=set)
+    """Typographic characters of the files that the answer has in plain form."""
+    typographic_only: bool = False
+    """All that the answer adds has typographic quotes, and no plain ones."""
+    composed: bool = False
+    """The answer takes letters and their accents apart, the files do not."""
+    latin: bool = False
+    """The answer has letters where the files have bytes of an older encoding."""
+    exact_bytes: bool = False
+    """The answer has such bytes as they are."""
+    returns: bool = False
+    """The answer ends lines with CRLF where the files do not."""
+    prefixed: bool = False
+    """The answer has the `a/` or `b/` of a diff in front of paths."""
+    tabs: Shift | None = None
+    """How the answer's tabs and spaces become the files'."""
+
+    @property
+    def found(self) -> bool:
+        characters = self.plain or self.lost or self.composed or self.latin or self.exact_bytes
+        return bool(characters or self.returns or self.prefixed or self.tabs)

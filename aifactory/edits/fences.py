@@ -1,0 +1,97 @@
+"""Code fences in an answer, and the names of files around them."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_FENCE = re.compile(r"([ \t]*)(`{3,}|~{3,})[ \t]*([^`]*?)[ \t\r]*$")
+_DECORATION = re.compile(r"^(?:#+[ \t]+|[>*+\-][ \t]+|\d+[.)][ \t]+)+")
+_LABEL = re.compile(r"^(?:file ?name|file ?path|file|path)[ \t]*[:=][ \t]*", re.IGNORECASE)
+_QUOTED = re.compile(r"(\*\*|__|`|\"|')(.+)\1:?")
+_EXTENSION = re.compile(r"\.[\w+\-]{1,16}$")
+_SIMPLE = re.compile(r"(?:[\w+@\-]+/)*[\w+@\-]+\.\w{1,16}")
+_LONGEST = 1_000
+_WORD = re.compile(r"[\w.+@~\-]+")
+_LANGUAGE = re.compile(r"[A-Za-z0-9_+#.\-]*")
+
+
+class Fence(NamedTuple):
+    """A line that opens or closes a code block: `bare` ones can do both."""
+
+    indent: str
+    char: str
+    length: int
+    info: str
+
+    @property
+    def bare(self) -> bool:
+        return not self.info
+
+    def closes(self, opener: Fence) -> bool:
+        return self.bare and self.char == opener.char and self.length >= opener.length
+
+    def rivals(self, opener: Fence) -> bool:
+        """Whether this line, inside of the block, could be mistaken for an end of it."""
+        same = self.char == opener.char and self.indent == opener.indent
+        return same and self.length >= opener.length
+
+
+def fence(line: str) -> Fence | None:
+    if "```" not in line and "~~~" not in line:
+        return None
+    found = _FENCE.match(line)
+    if not found:
+        return None
+    indent, marks, info = found.groups()
+    return Fence(indent, marks[0], len(marks), info)
+
+
+def path_in_info(info: str) -> str | None:
+    """The path of ```` ```lang:path ````, ```` ```path ```` or ```` ```lang path="x" ````."""
+    if not info:
+        return None
+    if found := re.search(r"(?:title|path|file|filename)=[\"']?([^\"'\s}]+)", info):
+        return found[1]
+    language, colon, rest = info.partition(":")
+    if colon and rest.strip() and _LANGUAGE.fullmatch(language.strip()):
+        return rest.strip()
+    last = info.split()[-1:] or [""]
+    if "/" in last[0] or (len(info.split()) == 2 and "." in last[0]):
+        return last[0] if not last[0].startswith("{") else None
+    return last[0] if _EXTENSION.search(last[0]) and not last[0].startswith((".", "{")) else None
+
+
+def path_in_line(line: str) -> str | None:
+    """The path that stands alone on a line, whatever heading or quotes are around it."""
+    text = line.strip()
+    if not text or len(text) > _LONGEST or text.startswith(("```", "~~~")):
+        return None
+    if _SIMPLE.fullmatch(text):
+        return text
+    name = _undecorated(text)
+    if _plain(name):
+        return name
+    if " " in name and ("/" in name or _EXTENSION.search(name)) and not name.endswith("."):
+        return name
+    return _word(name)
+
+
+def _undecorated(text: str) -> str:
+    """The name without list marks, heading marks, labels, quotes and a colon behind it."""
+    name = _LABEL.sub("", _DECORATION.sub("", text))
+    while quoted := _QUOTED.fullmatch(name):
+        name = _LABEL.sub("", quoted[2])
+    return name.removesuffix(":") if "." in name or "/" in name else name
+
+
+def _plain(name: str) -> bool:
+    if any(char.isspace() for char in name) or name.endswith(("/", ":")):
+        return False
+    return bool(name.strip("./\\")) and (
+        "/" in name or "\\" in name or bool(_EXTENSION.search(name)) or name.startswith(".")
+    )
+
+
+def _word(name: str) -> str | None:
+    return name if _WORD.fullmatch(name) and not name.endswith(".") else None

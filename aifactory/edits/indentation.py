@@ -1,0 +1,166 @@
+"""How the indentation of an answer relates to that of the file, and added lines to follow it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from typing import NamedTuple
+
+from aifactory.edits.likeness import indent
+
+
+class Pair(NamedTuple):
+    """The indentation of one line in the answer and in the file."""
+
+    said: str
+    true: str
+
+
+class Shift(NamedTuple):
+    """A way from the answer's indentation to the file's."""
+
+    kind: str  # same, more, less, wider, tabs, spaces
+    text: str = ""
+    size: int = 0
+
+
+_SIZES = (4, 2, 8, 3)  # spaces that a tab may stand for
+_SURE = 3
+SAME = Shift("same")
+
+
+class NoShift(Exception):
+    """The lines do not agree on how the indentation differs."""
+
+
+def shift_of(
+    removed: list[Pair], kept: list[Pair], added: list[str], known: Collection[str]
+) -> Shift:
+    """The one shift that the lines witness; removed lines are the better witnesses.
+
+    Where they do not agree, or a single space that only kept lines witness may be a lost mark of
+    a diff, the shift must give every one of the `added` indentations one that is `known` in the
+    file, and no other may. Raises NoShift.
+    """
+    if not added or all(pair.said == pair.true for pair in [*removed, *kept]):
+        return SAME
+    if converted := _converted([*removed, *kept]):
+        return converted
+    by_kept, by_removed = _majority(kept), _majority(removed)
+    if removed and all(pair.said == pair.true for pair in removed):
+        return SAME
+    agreed = by_removed if not kept or by_kept == by_removed else None
+    if by_removed and _explains(by_removed, kept):
+        agreed = by_removed
+    if not removed:
+        agreed = by_kept
+    pairs = [*removed, *kept]
+    if agreed and not all(_is_likely(said, agreed, known, pairs) for said in added):
+        raise NoShift
+    if agreed and (len(agreed.text) > 1 or _is_certain(agreed, removed, kept)):
+        return agreed
+    possible = dict.fromkeys([SAME, *filter(None, (by_kept, by_removed))])
+    fitting = [s for s in possible if all(shifted(said, s) in known for said in added)]
+    if len(fitting) != 1:
+        raise NoShift
+    return fitting[0]
+
+
+def _converted(pairs: list[Pair]) -> Shift | None:
+    """The way from tabs to spaces or back that explains all pairs, if there is one."""
+    ways = {shift for pair in pairs for shift in _possible(pair) if shift.size}
+    fitting = [way for way in ways if all(shifted(p.said, way) == p.true for p in pairs)]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _is_likely(said: str, shift: Shift, known: Collection[str], pairs: list[Pair]) -> bool:
+    """Whether no line with the same indentation in the answer speaks against the shift, and it
+    does not lead from an indentation of the file to one that is none.
+    """
+    true = shifted(said, shift)
+    witnesses = {pair.true for pair in pairs if pair.said == said}
+    if witnesses and true not in witnesses:
+        return False
+    return not said or said not in known or true in known
+
+
+def _is_certain(shift: Shift, removed: list[Pair], kept: list[Pair]) -> bool:
+    """Whether a shift by one character is more than a slip in some lines: all lines have it."""
+    if shift.text != " ":
+        return True
+    pairs = [*removed, *kept]
+    return (
+        bool(removed)
+        and len(pairs) >= _SURE
+        and all(shifted(pair.said, shift) == pair.true for pair in pairs)
+    )
+
+
+def _explains(shift: Shift, pairs: list[Pair]) -> bool:
+    return sum(shifted(pair.said, shift) == pair.true for pair in pairs) * 2 > len(pairs)
+
+
+def _majority(pairs: list[Pair]) -> Shift | None:
+    """The shift that explains more than half of the pairs, and more than any other does."""
+    possible = dict.fromkeys(shift for pair in pairs for shift in _possible(pair))
+    scores = Counter(
+        {shift: sum(shifted(p.said, shift) == p.true for p in pairs) for shift in possible}
+    )
+    best = scores.most_common(2)
+    if not best or best[0][1] * 2 <= len(pairs):
+        return None
+    if len(best) > 1 and best[0][1] == best[1][1]:
+        return best[0][0] if SAME in (best[0][0], best[1][0]) and len(pairs) < 2 else None
+    return best[0][0]
+
+
+def _possible(pair: Pair) -> Iterable[Shift]:
+    said, true = pair
+    if said == true:
+        yield SAME
+    elif true.endswith(said):
+        yield Shift("more", true[: len(true) - len(said)])
+    elif said.endswith(true):
+        yield Shift("less", said[: len(said) - len(true)])
+    if "\t" in true and "\t" not in said:
+        yield from (Shift("tabs", size=size) for size in _SIZES)
+    if "\t" in said and "\t" not in true:
+        yield from (Shift("spaces", size=size) for size in _SIZES)
+
+
+def shifted(said: str, shift: Shift) -> str | None:
+    """The indentation after the shift, None if it cannot be done."""
+    return _WAYS[shift.kind](said, shift)
+
+
+def _less(said: str, shift: Shift) -> str | None:
+    return said[len(shift.text) :] if said.startswith(shift.text) else None
+
+
+def _tabs(said: str, shift: Shift) -> str | None:
+    count, rest = divmod(len(said), shift.size)
+    return None if said.strip(" ") else "\t" * count + " " * rest
+
+
+def _spaces(said: str, shift: Shift) -> str | None:
+    return said.replace("\t", " " * shift.size)
+
+
+_WAYS: dict[str, Callable[[str, Shift], str | None]] = {
+    "same": lambda said, shift: said,
+    "more": lambda said, shift: shift.text + said,
+    "less": _less,
+    "tabs": _tabs,
+    "spaces": _spaces,
+}
+
+
+def reindented(text: str, shift: Shift) -> str:
+    """A line after the shift; empty lines stay empty. Raises NoShift."""
+    if shift == SAME or not text.strip(" \t\r"):
+        return text
+    said = indent(text)
+    true = shifted(said, shift)
+    if true is None:
+        raise NoShift
+    return true + text[len(said) :]

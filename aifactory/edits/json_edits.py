@@ -1,0 +1,157 @@
+"""JSON: `writes` with the hash of their base, or a list of `edits`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from aifactory.edits.blocks import Block, Delete, Rename, Step, Update, Write
+from aifactory.edits.fences import fence
+from aifactory.edits.paths import tidy
+from aifactory.errors import AnswerUnusable
+
+_STRING_OR_COMMA = re.compile(r'"(?:[^"\\]|\\.)*+"?|,(?=\s*+[\]}])', re.DOTALL)
+_KEYS = ("edits", "writes")
+
+
+def parse(answer: str) -> tuple[list[Step], str]:
+    """Steps and summary of the one JSON object in the answer; AnswerUnusable if there is none."""
+    found = [value for text in _candidates(answer) if (value := _load(text)) is not None]
+    distinct = [value for at, value in enumerate(found) if value not in found[:at]]
+    if not distinct:
+        raise AnswerUnusable(
+            "no complete JSON object with `edits` or `writes`: cut off, or not valid JSON"
+            + _where(answer),
+            next_step="answer with one JSON object only",
+        )
+    if len(distinct) > 1:
+        raise AnswerUnusable(
+            f"{len(distinct)} different JSON objects: which one counts is not clear",
+            next_step="answer with one JSON object only",
+        )
+    return _steps(distinct[0]), _summary(distinct[0])
+
+
+def _candidates(answer: str) -> Iterator[str]:
+    """Texts that may be the object: the whole answer, else each line that starts with a brace."""
+    whole = answer.strip().removeprefix("\ufeff")
+    if _load(whole) is not None:
+        yield whole
+        return
+    at = 0
+    for match in re.finditer(r"^[ \t]*[{\[]", answer, re.MULTILINE):
+        if match.start() < at:
+            continue
+        start = match.end() - 1
+        length = _extent(answer, start)
+        if not length:
+            return
+        if _load(answer[start : start + length]) is not None:
+            yield answer[start : start + length]
+        at = start + length
+
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[{}\[\]]', re.DOTALL)
+
+
+def _extent(text: str, start: int) -> int:
+    """How long the bracketed value at `start` is, 0 if it is never closed."""
+    depth = 0
+    for token in _TOKEN.finditer(text, start):
+        mark = token[0]
+        if mark[0] == '"' and (len(mark) == 1 or mark[-1] != '"'):
+            return 0
+        if mark in "{[":
+            depth += 1
+        elif mark in "}]":
+            depth -= 1
+            if depth == 0:
+                return token.end() - start
+    return 0
+
+
+def _load(text: str) -> Mapping[str, Any] | None:
+    """The object, if it is one of ours. Raw newlines in strings and trailing commas pass."""
+    try:
+        value = _decode(text)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        value = {"edits": value} if all("path" in item for item in value) else None
+    if isinstance(value, dict) and "op" in value and "path" in value:
+        value = {"edits": [value]}
+    return value if isinstance(value, dict) and any(key in value for key in _KEYS) else None
+
+
+def _decode(text: str) -> Any:
+    try:
+        return json.loads(text, strict=False, object_pairs_hook=_unique)
+    except json.JSONDecodeError:
+        tidied = _STRING_OR_COMMA.sub(lambda m: "" if m[0] == "," else m[0], text)
+        return json.loads(tidied, strict=False, object_pairs_hook=_unique)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for key, item in pairs:
+        if key in value and value[key] != item:
+            raise ValueError(f"the key {key!r} stands twice")
+        value[key] = item
+    return value
+
+
+def _where(answer: str) -> str:
+    body = "\n".join(line for line in answer.split("\n") if not fence(line)).strip()
+    try:
+        json.loads(body[max(body.find("{"), 0) :], strict=False)
+    except json.JSONDecodeError as error:
+        return f" ({error.msg}, line {error.lineno} column {error.colno} of the JSON)"
+    except (ValueError, RecursionError):
+        pass
+    return ""
+
+
+def _summary(value: Mapping[str, Any]) -> str:
+    summary = value.get("summary")
+    return summary if isinstance(summary, str) else ""
+
+
+def _steps(value: Mapping[str, Any]) -> list[Step]:
+    steps: list[Step] = []
+    for key in _KEYS:
+        items = value.get(key, [])
+        if not isinstance(items, list):
+            raise AnswerUnusable(f"`{key}` is not a list")
+        for number, item in enumerate(items, start=1):
+            steps.append(_step(item, key, number))
+    return steps
+
+
+def _step(item: Any, key: str, number: int) -> Step:
+    label = f"{key}[{number}]"
+    if not isinstance(item, dict):
+        raise AnswerUnusable(f"{label} is not an object")
+    path = tidy(_text(item, "path", label))
+    op = item.get("op", "replace" if "old" in item else "write") if key == "edits" else "write"
+    if op == "write":
+        base = item.get("base_sha256")
+        if base is not None and not isinstance(base, str):
+            raise AnswerUnusable(f"{label}: `base_sha256` is not a text")
+        return Write(path, _text(item, "content", label), number, base_sha256=base or None)
+    if op == "replace":
+        old, new = _text(item, "old", label), _text(item, "new", label)
+        return Update(path, (Block(number, (), literal=(old, new)),), in_order=True)
+    if op == "rename":
+        return Rename(path, tidy(_text(item, "to", label)), number)
+    if op == "delete":
+        return Delete(path, number)
+    raise AnswerUnusable(f"{label}: {op!r} is none of replace, write, rename, delete")
+
+
+def _text(item: Mapping[str, Any], name: str, label: str) -> str:
+    value = item.get(name)
+    if not isinstance(value, str):
+        raise AnswerUnusable(f"{label}: `{name}` is missing or not a text")
+    return value

@@ -1,0 +1,114 @@
+"""How far two lines may differ and still be the same line: the levels of tolerance."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from enum import IntEnum
+
+from aifactory.edits.text import BOM
+
+
+class Level(IntEnum):
+    """From strict to tolerant. The first level at which a block is found decides."""
+
+    EXACT = 0  # the text; line ends aside
+    SPACE = 1  # and white space at the end of lines
+    INDENT = 2  # and white space at their start
+    LOOK = 3  # and characters that look alike
+    BYTES = 4  # and bytes that are no UTF-8
+    DRIFT = 5  # and some of the kept lines
+
+
+_LOOKS = {
+    "\u2018": "'", "\u2019": "'", "\u201a": "'", "\u201b": "'", "\u2032": "'", "\u02bc": "'",
+    "\u201c": '"', "\u201d": '"', "\u201e": '"', "\u201f": '"', "\u2033": '"',
+    "\u00ab": '"', "\u00bb": '"',
+    "\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2013": "-", "\u2014": "-", "\u2015": "-",
+    "\u2212": "-", "\ufe63": "-", "\uff0d": "-",
+    "\u2026": "...", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u200a": " ", "\u2002": " ",
+    "\u2003": " ", "\u2004": " ", "\u2005": " ", "\u2006": " ", "\u2007": " ", "\u2008": " ",
+    "\u205f": " ", "\u3000": " ", "\u200b": "", "\u200c": "", "\u200d": "", "\u2060": "",
+    "\ufeff": "", "\u00ad": "",
+}  # fmt: skip
+LOOKS = str.maketrans(
+    _LOOKS | {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F) if code != 0xFF0D}
+)
+"""Characters that models write in place of plain ones, and the plain ones."""
+_LATIN = str.maketrans({chr(0xDC00 + byte): chr(byte) for byte in range(0x80, 0x100)})
+_ODD = re.compile("[\udc80-\udcff\ufffd]+")
+_WHITE = " \t\r"
+
+
+def bare(text: str) -> str:
+    """A line without the carriage return of its line end."""
+    return text[:-1] if text.endswith("\r") else text
+
+
+def fold(text: str) -> str:
+    """The text in plain characters, composed."""
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFC", text.translate(_LATIN).translate(LOOKS))
+
+
+def fold_bytes(text: str) -> str:
+    """The text in plain characters; bytes that were no UTF-8 become one mark."""
+    return fold(_ODD.sub("\ufffd", text))
+
+
+def _strip_end(text: str) -> str:
+    return text.removeprefix(BOM).rstrip(_WHITE)
+
+
+def _strip(text: str) -> str:
+    return text.removeprefix(BOM).strip(_WHITE)
+
+
+def _look(text: str) -> str:
+    return fold(text).strip(_WHITE)
+
+
+def _bytes(text: str) -> str:
+    return fold_bytes(text).strip(_WHITE)
+
+
+KEYS: dict[Level, Callable[[str], str]] = {
+    Level.EXACT: bare,
+    Level.SPACE: _strip_end,
+    Level.INDENT: _strip,
+    Level.LOOK: _look,
+    Level.BYTES: _bytes,
+    Level.DRIFT: _look,
+}
+"""At each level, lines with the same key are the same line."""
+
+
+def indent(text: str) -> str:
+    return text[: len(text) - len(text.lstrip(" \t"))]
+
+
+def is_decomposed(text: str) -> bool:
+    """Whether letters and marks stand apart that could be one character."""
+    if text.isascii() or unicodedata.is_normalized("NFC", text):
+        return False
+    return len(unicodedata.normalize("NFC", text)) < len(text)
+
+
+def folded_indent(text: str) -> str:
+    """The indentation, with spaces that only look like one made plain."""
+    return indent(text if text.isascii() else text.translate(LOOKS))
+
+
+def lost_looks(true: str, said: str) -> set[str]:
+    """The typographic characters of a line that another form of it has in plain form."""
+    if true.isascii():
+        return set()
+    gone = {char for char in set(true) - set(said) if ord(char) in LOOKS}
+    return {char for char in gone if LOOKS[ord(char)] and LOOKS[ord(char)] in said}
+
+
+def telling(text: str) -> bool:
+    """Whether a line says anything: it holds a letter or a digit."""
+    return any(char.isalnum() for char in text)

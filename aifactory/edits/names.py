@@ -1,0 +1,82 @@
+"""Names of new files that are no names, or slips in the name of a file that exists."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import replace
+
+from aifactory.edits.blocks import Edits, Step, Write
+from aifactory.edits.tree import Tree
+from aifactory.errors import EditRefused
+
+_EMPTY = hashlib.sha256(b"").hexdigest()  # the base of a file that the answer calls new
+_NAME = re.compile(r".*\.[^.\s]+|[A-Z][A-Z0-9_\-]+|\w*[Ff]ile")
+_SLIP = 2  # letters that a slip changes
+_ALIKE = 0.6  # of the new file's lines stand in the other as well
+_FEW = 3
+_LONG = 40  # letters that tell, where there are few lines
+
+
+def check_new(step: Write, path: str, tree: Tree) -> None:
+    """Raise EditRefused if a new file's name looks like prose, or like a slip in a known name."""
+    if not step.explicit:
+        _check_prose(path, tree)
+    new = step.fresh or step.base_sha256 == _EMPTY
+    if not new and (meant := _meant(step, path, tree)):
+        raise EditRefused(
+            f"{path}: there is no such file, but {meant} is nearly the same",
+            next_step=f"write {meant} if it is meant",
+        )
+
+
+def expecting(edits: Edits, named: Collection[str], tree: Tree) -> Edits:
+    """The same edits, where whoever asked named some new files: those names are no slips."""
+    return replace(edits, steps=tuple(_expected(step, named, tree) for step in edits.steps))
+
+
+def _expected(step: Step, named: Collection[str], tree: Tree) -> Step:
+    if isinstance(step, Write) and step.path in named and tree.read(step.path) is None:
+        return replace(step, named=True)
+    return step
+
+
+def _check_prose(path: str, tree: Tree) -> None:
+    first, slash, _ = path.partition("/")
+    if " " not in first and (slash or _NAME.fullmatch(first)):
+        return
+    if slash and any(p.startswith(f"{first}/") for p in tree.paths()):
+        return
+    raise EditRefused(
+        f"{path!r} is no file, and does not look like the name of a new one",
+        next_step="give the path alone on the line above the fence",
+    )
+
+
+def _meant(step: Write, path: str, tree: Tree) -> str | None:
+    """A file with nearly this name and nearly this text."""
+    letters = Counter(path)
+    for other in tree.paths():
+        if other.casefold() == path.casefold():
+            return other
+        near = abs(len(other) - len(path)) <= _SLIP and _is_slip(letters, Counter(other))
+        if near and _is_alike(step.text, tree.read(other) or b""):
+            return other
+    return None
+
+
+def _is_slip(letters: Counter[str], others: Counter[str]) -> bool:
+    """Whether few letters differ; numbers in names are meant."""
+    differ = list(((letters - others) + (others - letters)).elements())
+    return len(differ) <= _SLIP and not any(char.isdigit() for char in differ)
+
+
+def _is_alike(text: str, data: bytes) -> bool:
+    old = data.decode("utf-8", "surrogateescape")
+    lines = {line.strip() for line in text.split("\n")} - {""}
+    known = {line.strip() for line in old.split("\n")}
+    if len(lines) < _FEW:
+        return len(text) >= _LONG and old.startswith(text[:_LONG])
+    return len(lines & known) >= _ALIKE * len(lines)

@@ -1,0 +1,99 @@
+"""From the text of a model to edits, or AnswerUnusable."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import cast, get_args
+
+from aifactory.edits import json_edits, search_replace, udiff, v4a, whole
+from aifactory.edits.blocks import Block, Delete, Edits, Format, Rename, Step, Update
+from aifactory.edits.recognise import recognise
+from aifactory.errors import AnswerUnusable
+
+_CUT = frozenset({"length", "max_tokens", "model_length", "incomplete", "content_filter"})
+
+
+def parse(answer: str, *, finish_reason: str = "stop", format: str = "auto") -> Edits:
+    """The edits that `answer` stands for; `format` is one of the five, or `auto`.
+
+    Raises AnswerUnusable if it is cut off, cannot be read in full, or holds no edit.
+    """
+    if finish_reason in _CUT:
+        raise AnswerUnusable(
+            f"the answer is cut off (finish_reason {finish_reason})",
+            next_step="give a shorter answer, for example in smaller edits",
+        )
+    if not answer.strip():
+        raise AnswerUnusable("the answer is empty", next_step="answer with edits")
+    answer = _unwrapped(answer)
+    steps, summary, modes, name = _read(answer, _format(answer, format))
+    if not steps and not modes and recognise(answer) not in (name, "whole"):
+        steps, summary, modes, name = _read(answer, recognise(answer))
+    if not steps and not modes:
+        raise AnswerUnusable(
+            "there is no edit in the answer", next_step="answer with edits in the format asked for"
+        )
+    return Edits(name, tuple(steps), summary, modes)
+
+
+def _format(answer: str, format: str) -> Format:
+    if format == "auto":
+        return recognise(answer)
+    if format not in get_args(Format):
+        raise AnswerUnusable(f"{format!r} is no format of answers")
+    return cast(Format, format)
+
+
+def _read(answer: str, name: Format) -> tuple[list[Step], str, dict[str, str], Format]:
+    summary = ""
+    modes: dict[str, str] = {}
+    steps: list[Step] = []
+    if name == "whole":
+        steps += whole.parse(answer)
+    elif name == "json":
+        steps, summary = json_edits.parse(answer)
+    elif name == "udiff":
+        steps, modes = udiff.parse(answer)
+    elif name == "v4a":
+        steps = v4a.parse(answer)
+    else:
+        steps = search_replace.parse(answer)
+    return _joined(steps), summary, modes, name
+
+
+def _joined(steps: list[Step]) -> list[Step]:
+    """The steps with every block once, and blocks of one file as one step where nothing happens
+    to the file in between.
+    """
+    joined: list[Step] = []
+    known: set[tuple[str, Block]] = set()
+    last: dict[str, int] = {}
+    for step in steps:
+        if not isinstance(step, Update):
+            last = {} if isinstance(step, Rename | Delete) else last
+            last.pop(step.path, None)
+            joined.append(step)
+            continue
+        blocks = tuple(block for block in step.blocks if _is_new(step.path, block, known))
+        if blocks and step.path in last:
+            before = cast(Update, joined[last[step.path]])
+            joined[last[step.path]] = replace(before, blocks=before.blocks + blocks)
+        elif blocks:
+            last[step.path] = len(joined)
+            joined.append(replace(step, blocks=blocks))
+    return joined
+
+
+def _is_new(path: str, block: Block, known: set[tuple[str, Block]]) -> bool:
+    """Whether the block is not given for the second time, in every respect but its number."""
+    key = (path, replace(block, number=0))
+    if key in known:
+        return False
+    known.add(key)
+    return True
+
+
+def _unwrapped(answer: str) -> str:
+    """The answer with line feeds, if all of its lines, prose as well, end in CRLF."""
+    whole = answer.count("\r\n") > 1 and answer.count("\r\n") == answer.count("\n")
+    return answer.replace("\r\n", "\n") if whole else answer

@@ -1,0 +1,100 @@
+"""Carry out the blocks of one file: all at once, or one on the result of the other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+from aifactory.edits import numbers, replacing
+from aifactory.edits.blocks import Block, Update
+from aifactory.edits.evidence import Evidence
+from aifactory.edits.likeness import KEYS, Level
+from aifactory.edits.match import Place, find
+from aifactory.edits.refusals import Ambiguous
+from aifactory.edits.rewrite import splices
+from aifactory.edits.view import Splice, View
+from aifactory.errors import EditRefused
+
+
+def patched(text: str, update: Update, path: str, evidence: Evidence) -> str:
+    """The text of a file after all blocks of `update`. Raises EditRefused."""
+    blocks = list(update.blocks)
+    if not update.in_order:
+        return _at_once(text, blocks, path, evidence)
+    if len(blocks) > 1 and all(block.literal is None and not block.others for block in blocks):
+        try:
+            return _at_once(text, blocks, path, evidence)
+        except EditRefused:
+            pass  # a block may build on what another makes
+    return _one_by_one(text, blocks, path, evidence)
+
+
+def _at_once(text: str, blocks: list[Block], path: str, evidence: Evidence) -> str:
+    view = View(text)
+    places = _places(blocks, view, path)
+    found = [
+        splice
+        for block, place in zip(blocks, places, strict=True)
+        for splice in splices(block, place, view, path, evidence)
+    ]
+    return view.spliced(_in_order(found, path))
+
+
+def _places(blocks: list[Block], view: View, path: str) -> list[Place]:
+    found: list[Place | Ambiguous] = []
+    for block in blocks:
+        try:
+            found.append(find(block, view, path))
+        except Ambiguous as unclear:
+            found.append(unclear)
+    return numbers.decide(blocks, found, view)
+
+
+def _one_by_one(text: str, blocks: list[Block], path: str, evidence: Evidence) -> str:
+    view: View | None = None
+    for block in blocks:
+        chosen = block
+        if block.literal is not None:
+            text, view = (view.text, None) if view else (text, None)
+            after = replacing.replaced(text, block, path, evidence)
+            if after is not None:
+                text = after
+                continue
+            chosen = replacing.by_lines(block, path)
+        view = view or View(text)
+        chosen, place = _read(chosen, view, path)
+        for splice in reversed(_in_order(splices(chosen, place, view, path, evidence), path)):
+            view.splice(splice)
+    return view.text if view else text
+
+
+def _read(block: Block, view: View, path: str) -> tuple[Block, Place]:
+    """The block in the reading that the file confirms: the one with most lines that are there."""
+    if not block.others:
+        return block, find(block, view, path)
+    readings = (replace(block, others=()), *block.others)
+    fitting = [reading for reading in readings if len(_spaced_places(reading, view)) == 1]
+    if not fitting:
+        raise EditRefused(
+            f"{path}: block {block.number} can be divided in several ways, and none fits one place",
+            next_step="choose lines to search for that do not look like the divider",
+        )
+    chosen = max(fitting, key=lambda reading: len(reading.old))
+    return chosen, find(chosen, view, path)
+
+
+def _spaced_places(block: Block, view: View) -> list[int]:
+    return view.places([KEYS[Level.SPACE](line.text) for line in block.old], Level.SPACE)
+
+
+def _in_order(found: list[Splice], path: str) -> list[Splice]:
+    """The splices from the first to the last. Raises EditRefused if two touch the same lines."""
+    order = sorted(found, key=lambda splice: (splice.low, splice.high))
+    for first, second in pairwise(order):
+        together = first.low == first.high == second.low == second.high
+        if together or second.low < first.high:
+            raise EditRefused(
+                f"{path}: two edits change the same lines (line {second.low + 1})",
+                next_step="give each change once, or join the two",
+            )
+    return order

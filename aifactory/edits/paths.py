@@ -1,0 +1,117 @@
+"""From the name that a model writes to the path that it means, or a refusal."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from aifactory.edits.tree import Tree
+from aifactory.errors import EditRefused, ScopeViolation
+from aifactory.paths import refusal
+
+
+def tidy(name: str) -> str:
+    """The name without what models put around it: `./`, backslashes, quotes, white space."""
+    name = name.strip().strip("`\"'").strip()
+    if "\\" in name and "/" not in name:
+        name = name.replace("\\", "/")
+    while name.startswith("./"):
+        name = name[2:]
+    return name
+
+
+def check(path: str, tree: Tree) -> None:
+    """Raise ScopeViolation if writing `path` could reach outside of the tree."""
+    if why := refusal(path):
+        raise ScopeViolation(
+            f"the path {path!r} {why}", next_step="name files by paths relative to the root"
+        )
+    parts = path.split("/")
+    for count in range(1, len(parts) + 1):
+        above = "/".join(parts[:count])
+        if (target := tree.symlink(above)) is not None:
+            raise ScopeViolation(
+                f"{path}: {above} is a symbolic link to {target}",
+                next_step="name the file that the link points to",
+            )
+
+
+def resolve(path: str, tree: Tree, *, prefixed: bool) -> str:
+    """The path of the tree that `path` means: itself, or the only spelling of it that exists.
+
+    `prefixed`: other paths of the answer have the `a/` or `b/` of a diff.
+    """
+    if tree.read(path) is not None:
+        return path
+    others = [other for other in _spellings(path) if tree.read(other) is not None]
+    if not others:
+        wanted = unicodedata.normalize("NFC", path)
+        others = [p for p in tree.paths() if unicodedata.normalize("NFC", p) == wanted]
+    if len(others) == 1:
+        return others[0]
+    return path[2:] if path[:2] in ("a/", "b/") and _is_stray(path, tree, prefixed) else path
+
+
+def _is_stray(path: str, tree: Tree, prefixed: bool) -> bool:
+    """Whether a new file's `a/` or `b/` is that of a diff: without it, its folder is known."""
+    first, slash, _ = path[2:].partition("/")
+    known = [p for p in tree.paths() if p.startswith((path[:2], f"{first}/"))]
+    strays = not any(p.startswith(path[:2]) for p in known)
+    return strays and (prefixed or not slash or bool(known))
+
+
+def _spellings(path: str) -> Iterable[str]:
+    if path[:2] in ("a/", "b/"):
+        yield path[2:]
+
+
+def nearest(path: str, tree: Tree) -> str:
+    """A hint at what the model may have meant, "" if nothing is near."""
+    known = list(tree.paths())
+    name = path.rpartition("/")[2]
+    same = [p for p in known if p.rpartition("/")[2] == name]
+    near = same[:3] or difflib.get_close_matches(path, known[:5000], n=3, cutoff=0.8)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def check_room(created: list[str], tree: Tree) -> None:
+    """Raise EditRefused if a file would stand where a folder is, or below another file."""
+    known = set(tree.paths())
+    taken = {above for path in known for above in folders(path)}
+    for path in created:
+        if path in taken:
+            raise EditRefused(f"{path}: there is a folder of this name")
+        if under := known.intersection(folders(path)):
+            raise EditRefused(f"{path}: {min(under)} is a file, not a folder")
+
+
+def folders(path: str) -> Iterable[str]:
+    parts = path.split("/")
+    return ("/".join(parts[:count]) for count in range(1, len(parts)))
+
+
+def missing(path: str, tree: Tree, number: int) -> EditRefused:
+    hint = nearest(path, tree)
+    return EditRefused(
+        f"{path}: edit {number} changes a file that does not exist{hint}",
+        next_step="name an existing file, or give the full text of a new one",
+    )
+
+
+def unquoted(name: str) -> str:
+    """A name as Git writes it with special characters: in quotes, bytes as octal numbers."""
+    if len(name) < 2 or not (name.startswith('"') and name.endswith('"')):
+        return name
+    found = _ESCAPE.sub(_unescaped, name[1:-1].encode())
+    return found.decode("utf-8", "surrogateescape")
+
+
+_ESCAPE = re.compile(rb"\\([0-7]{3}|.)")
+_SIGNS = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
+
+
+def _unescaped(match: re.Match[bytes]) -> bytes:
+    sign = match[1]
+    return bytes([int(sign, 8) & 255]) if len(sign) == 3 else _SIGNS.get(sign, sign)

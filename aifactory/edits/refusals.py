@@ -1,0 +1,99 @@
+"""What a model is told when a block has no place: its file, its number, the file's true lines."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Sequence
+
+from aifactory.edits.blocks import Block
+from aifactory.edits.likeness import KEYS, Level, telling
+from aifactory.edits.view import View
+from aifactory.errors import EditRefused
+
+_SHOWN = 12
+_WIDTH = 160
+_COMPARED = 3_000
+
+
+class Ambiguous(EditRefused):
+    """A block fits several places; `rows` are where it would begin, if it fits exactly."""
+
+    rows: tuple[int, ...] = ()
+
+
+def ambiguous(block: Block, view: View, rows: Sequence[int], level: Level, path: str) -> Ambiguous:
+    lines = ", ".join(str(row + 1) for row in sorted(rows)[:8])
+    refusal = Ambiguous(
+        f"{path}: edit {block.number} fits {len(rows)} places (lines {lines})",
+        next_step="give more of the lines around it, so that one place fits only",
+        evidence="\n".join(_numbered(view, row, 3) for row in sorted(rows)[:3]),
+    )
+    refusal.rows = tuple(rows) if level is Level.EXACT else ()
+    return refusal
+
+
+def already_there(block: Block, view: View, row: int, path: str) -> EditRefused:
+    return EditRefused(
+        f"{path}: edit {block.number} is in the file already, at line {row + 1}",
+        next_step="leave the edit out, or compare with the file as it is",
+        evidence=_numbered(view, row, min(_SHOWN, max(1, len(block.new)))),
+    )
+
+
+def not_found(block: Block, view: View, path: str) -> EditRefused:
+    """The nearest place, with its true lines, and the first line that differs there."""
+    if not view.lines:
+        return EditRefused(f"{path}: edit {block.number} changes lines, but the file is empty")
+    row = _nearest(block, view)
+    what = _difference(block, view, row)
+    return EditRefused(
+        f"{path}: edit {block.number} was not found; nearest is line {row + 1}: {what}",
+        next_step="copy the lines to change from the file, letter by letter",
+        evidence=_numbered(view, row, min(_SHOWN, max(3, len(block.old)))),
+    )
+
+
+def no_lines(block: Block, path: str) -> EditRefused:
+    return EditRefused(
+        f"{path}: edit {block.number} adds lines but does not say where",
+        next_step="give the lines above and below the place",
+    )
+
+
+def _nearest(block: Block, view: View) -> int:
+    """The row where most of the block's lines would be in place."""
+    votes: Counter[int] = Counter()
+    rows = view.rows()
+    for at, line in enumerate(block.old[:_COMPARED]):
+        key = KEYS[Level.DRIFT](line.text)
+        weight = 2 if line.mark == "-" else 1
+        if telling(key):
+            votes.update({max(0, row - at): weight for row in rows.get(key, [])[:20]})
+    if votes:
+        return min(votes.most_common(1)[0][0], len(view.lines) - 1)
+    return _most_similar(block, view)
+
+
+def _most_similar(block: Block, view: View) -> int:
+    telltale = [line for line in block.old if telling(line.text)] or list(block.old)
+    wanted = telltale[0].text.strip()[:_WIDTH] if telltale else ""
+    known = [line.text.strip()[:_WIDTH] for line in view.lines[:_COMPARED]]
+    close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
+    return known.index(close[0]) if close else 0
+
+
+def _difference(block: Block, view: View, row: int) -> str:
+    keys = view.keys(Level.SPACE)
+    for at, line in enumerate(block.old, start=row):
+        there = keys[at] if at < len(keys) else None
+        if there is None:
+            return f"the file ends after line {len(keys)}"
+        if there != KEYS[Level.SPACE](line.text):
+            return f"line {at + 1} is {there[:_WIDTH]!r}, the answer has {line.text[:_WIDTH]!r}"
+    return "white space or line ends differ"
+
+
+def _numbered(view: View, row: int, count: int) -> str:
+    shown = view.lines[row : row + count]
+    return "\n".join(f"{at:>5} | {line.text[:_WIDTH]}" for at, line in enumerate(shown, row + 1))

@@ -1,0 +1,132 @@
+"""Text for text: `old` stands in the file once and becomes `new`."""
+
+from __future__ import annotations
+
+from aifactory.edits import typography
+from aifactory.edits.blocks import Block
+from aifactory.edits.evidence import Evidence
+from aifactory.edits.likeness import indent, telling
+from aifactory.edits.search_replace import marked
+from aifactory.edits.style import holds_odd_bytes, in_characters
+from aifactory.edits.typography import added_lines
+from aifactory.edits.view import View
+from aifactory.errors import EditRefused
+
+
+def replaced(text: str, block: Block, path: str, evidence: Evidence) -> str | None:
+    """`text` with the block's replacement made, None if `old` is not in it letter by letter."""
+    old, new = block.literal or ("", "")
+    _check(old, block, path)
+    at = text.find(old)
+    if at < 0:
+        return None
+    if text.find(old, at + 1) >= 0:
+        raise _twice(text, old, at, block, path)
+    if _is_foreign(new, old, text):
+        return None
+    evidence.exact_bytes |= holds_odd_bytes(old)
+    new = _in_characters(text, old, new, evidence, block, path)
+    new = _with_ends(text, old, new, at, f"{path}: edit {block.number}")
+    if _is_there(text, old, new, at):
+        raise EditRefused(
+            f"{path}: edit {block.number} is in the file already, at line {_line(text, at)}",
+            next_step="leave the edit out, or compare with the file as it is",
+        )
+    return text[:at] + new + text[at + len(old) :]
+
+
+def by_lines(block: Block, path: str) -> Block:
+    """The same replacement as a block of lines, to be found with more tolerance."""
+    old, new = block.literal or ("", "")
+    replacement = new
+    if old.startswith("\n") and new.startswith("\n"):
+        old, new = old[1:], new[1:]
+    if old.endswith("\n") and (new.endswith("\n") or not new):
+        old, new = old[:-1], new[:-1]
+        lines = marked(old.split("\n"), new.split("\n") if replacement else [])
+    elif old.endswith("\n") or old.startswith("\n"):
+        raise EditRefused(
+            f"{path}: edit {block.number} was not found letter by letter, and does not replace "
+            "whole lines",
+            next_step="copy whole lines from the file, with their line ends",
+        )
+    else:
+        lines = marked(old.split("\n"), new.split("\n"))
+    return Block(block.number, tuple(lines))
+
+
+def _check(old: str, block: Block, path: str) -> None:
+    if not old:
+        raise EditRefused(
+            f"{path}: edit {block.number} replaces nothing: `old` is empty",
+            next_step='use {"op": "write"} for a new file, or name the text to replace',
+        )
+
+
+def _twice(text: str, old: str, at: int, block: Block, path: str) -> EditRefused:
+    lines = [at]
+    while len(lines) < 8 and (at := text.find(old, at + 1)) >= 0:
+        lines.append(at)
+    rows = ", ".join(str(_line(text, place)) for place in lines)
+    return EditRefused(
+        f"{path}: the old text of edit {block.number} occurs more than once (lines {rows})",
+        next_step="give more of the lines around it, so that it occurs once",
+    )
+
+
+def _line(text: str, at: int) -> int:
+    return text.count("\n", 0, at) + 1
+
+
+def _with_ends(text: str, old: str, new: str, at: int, label: str) -> str:
+    """`new` with the line ends of the place, if it has others."""
+    if "\n" not in new:
+        return new
+    end = text.find("\n", at)
+    if "\n" not in old:
+        crlf = text[end - 1 : end] == "\r" if end > 0 else text.endswith("\r\n")
+    else:
+        crlf = old.count("\n") == old.count("\r\n")
+    if crlf and "\r\n" not in new:
+        return new.replace("\n", "\r\n")
+    if not crlf and "\r\n" in new and "\r" not in old and "\r\n" not in text:
+        if new.count("\r\n") < new.count("\n"):
+            raise EditRefused(
+                f"{label} adds lines with CRLF to a file that has none",
+                next_step="end the lines as the file does",
+            )
+        return new.replace("\r\n", "\n")
+    return new
+
+
+def _in_characters(
+    text: str, old: str, new: str, evidence: Evidence, block: Block, path: str
+) -> str:
+    """`new` in the characters of the file, where the answer strays from them elsewhere."""
+    if new.isascii() and not evidence.lost:
+        return new
+    view, label = View(text), f"{path}: edit {block.number}"
+    typography.check(added_lines(old, new), view, label, path, evidence)
+    return in_characters(new, evidence, view, label)
+
+
+def _is_foreign(new: str, old: str, text: str) -> bool:
+    """Whether the new text is indented with tabs where old text and file have spaces only, or
+    the other way round: then its lines must be looked at one by one.
+    """
+    tabs = ("\n\t" in new or new.startswith("\t")) and "\t" not in old
+    spaces = ("\n  " in new or new.startswith("  ")) and "  " not in old
+    if (tabs or spaces) and View(text).is_foreign("\t" if tabs else "  ", 1):
+        return True
+    if "\t" not in text or "  " not in new:
+        return False
+    view, depths = View(text), {indent(line) for line in added_lines(old, new)}
+    return any(depth and view.writes_otherwise(depth) for depth in depths)
+
+
+def _is_there(text: str, old: str, new: str, at: int) -> bool:
+    """Whether `new`, which holds `old`, stands around the place already."""
+    inside = new.find(old)
+    if inside < 0 or new == old or not telling(new.replace(old, "", 1)):
+        return False
+    return text.startswith(new, at - inside) if at >= inside else False

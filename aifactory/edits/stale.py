@@ -1,0 +1,73 @@
+"""Files that changed after the model was shown them: its change is merged, or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from aifactory.edits.merge import Conflict, merge
+from aifactory.edits.text import decode, encode
+from aifactory.edits.tree import Tree
+from aifactory.errors import StaleBase
+
+Seen = Mapping[str, bytes | None]
+
+
+class ShownTree:
+    """The tree as the model was shown it. Satisfies `Tree`."""
+
+    def __init__(self, tree: Tree, seen: Seen) -> None:
+        self._tree = tree
+        self._seen = seen
+
+    def read(self, path: str) -> bytes | None:
+        return self._seen[path] if path in self._seen else self._tree.read(path)
+
+    def symlink(self, path: str) -> str | None:
+        return self._tree.symlink(path)
+
+    def paths(self) -> Iterable[str]:
+        known = dict.fromkeys([*self._tree.paths(), *self._seen])
+        return [path for path in known if self._seen.get(path, b"") is not None]
+
+
+def settled(
+    changes: Mapping[str, bytes | None], origins: Mapping[str, str], tree: Tree, seen: Seen
+) -> dict[str, bytes | None]:
+    """The changes, made on the tree as it was shown, carried over to the tree as it is.
+
+    `origins` names the file that a renamed one comes from. Raises StaleBase.
+    """
+    moved = set(origins.values())
+    result: dict[str, bytes | None] = {}
+    for path, data in changes.items():
+        origin = origins.get(path, path)
+        if path != origin and path in seen:
+            raise _stale(path, "has come into being")
+        if data is None:
+            if path in seen and path not in moved:
+                raise _stale(path, "has changed")
+            result[path] = None
+        else:
+            result[path] = _merged(path, origin, data, tree, seen) if origin in seen else data
+    return result
+
+
+def _merged(path: str, origin: str, data: bytes, tree: Tree, seen: Seen) -> bytes:
+    then, now = seen[origin], tree.read(origin)
+    if now == data:
+        return data
+    if then is None:
+        raise _stale(path, "has come into being")
+    if now is None:
+        raise _stale(path, "is gone")
+    try:
+        return encode(merge(decode(then), decode(now), decode(data)), path)
+    except Conflict as conflict:
+        raise _stale(path, f"has changed in the same lines ({conflict} as you saw it)") from None
+
+
+def _stale(path: str, what: str) -> StaleBase:
+    return StaleBase(
+        f"{path}: {what} since you were shown it",
+        next_step="look at the files as they are now and make the change again",
+    )

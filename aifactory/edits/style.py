@@ -1,0 +1,201 @@
+"""How an answer writes what the file writes otherwise, learned from the lines that were found."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aifactory.edits.blocks import Block, Line
+from aifactory.edits.evidence import Evidence
+from aifactory.edits.indentation import (
+    SAME,
+    NoShift,
+    Pair,
+    Shift,
+    reindented,
+    shift_of,
+    shifted,
+)
+from aifactory.edits.likeness import (
+    LOOKS,
+    Level,
+    bare,
+    folded_indent,
+    indent,
+    is_decomposed,
+    lost_looks,
+)
+from aifactory.edits.match import Place
+from aifactory.edits.text import FileLine
+from aifactory.edits.view import View
+from aifactory.errors import EditRefused
+
+_WHITE = " \t\r"
+_ACCENT = re.compile("[\u0300-\u036f]")
+_MANY = 3  # indented lines that show how a file is indented
+_QUOTES = frozenset("'\"")
+_HIGH = re.compile("[\u0080-\u00ff]")
+_ODD = re.compile("[\udc80-\udcff]")
+_Told = Sequence[tuple[Line, FileLine]]
+
+
+@dataclass(frozen=True)
+class Style:
+    """What the lines that were found say about those to be added."""
+
+    shift: Shift
+    trimmed: bool  # the answer has white space at the end of lines where the file has none
+    faithful: bool  # the answer has the file's line ends
+    known: dict[str, str]  # removed lines as the answer has them, and as the file has them
+    depths: frozenset[str]  # the indentations of the lines that were found
+    evidence: Evidence
+
+
+def style_of(block: Block, place: Place, view: View, path: str, evidence: Evidence) -> Style:
+    """The style of the block's added lines. Raises NoShift if its indentation is not clear, and
+    EditRefused if its characters are not.
+    """
+    pairs = [
+        (line, view.lines[row])
+        for line, row in zip(block.old, place.rows, strict=True)
+        if row is not None
+    ]
+    told = [(line, true) for line, true in pairs if line.text.strip(_WHITE)]
+    if place.level >= Level.LOOK and _is_idle(block):
+        raise EditRefused(
+            f"{path}: edit {block.number} removes and adds the same line, and its characters are "
+            "not those of the file",
+            next_step="copy the lines from the file, letter by letter",
+        )
+    if place.level >= Level.LOOK:
+        _learn(told, evidence)
+    faithful = all(
+        line.text.endswith("\r") == (true.end == "\r\n") for line, true in pairs if true.end
+    )
+    evidence.exact_bytes |= any(holds_odd_bytes(line.text) for line in block.lines)
+    evidence.returns |= any(line.text.endswith("\r") and true.end == "\n" for line, true in pairs)
+    return Style(
+        shift=_shift(block, told, view, evidence) if place.level >= Level.INDENT else SAME,
+        trimmed=any(_trails(bare(line.text)) and not _trails(true.text) for line, true in pairs),
+        faithful=faithful and not (evidence.returns and "\r\n" not in view.ends),
+        known={line.text: true.text for line, true in pairs if line.mark == "-"},
+        depths=frozenset(indent(line.text) for line, _ in told),
+        evidence=evidence,
+    )
+
+
+def holds_odd_bytes(text: str) -> bool:
+    """Whether the text has bytes that are not UTF-8, as `decode` writes them."""
+    return _ODD.search(text) is not None
+
+
+def _is_idle(block: Block) -> bool:
+    removed = {line.text for line in block.lines if line.mark == "-" and not line.text.isascii()}
+    return any(line.mark == "+" and line.text in removed for line in block.lines)
+
+
+def _trails(text: str) -> bool:
+    return text != text.rstrip(_WHITE)
+
+
+def _shift(block: Block, told: _Told, view: View, evidence: Evidence) -> Shift:
+    def witnesses(mark: str) -> list[Pair]:
+        return [Pair(folded_indent(a.text), indent(b.text)) for a, b in told if a.mark == mark]
+
+    known = {line.text for line in block.old}
+    added = [
+        folded_indent(line.text)
+        for line in block.lines
+        if line.mark == "+" and line.text.strip(_WHITE) and line.text not in known
+    ]
+    shift = shift_of(witnesses("-"), witnesses(" "), added, view.depths)
+    if shift.kind in ("tabs", "spaces"):
+        evidence.tabs = shift
+    return shift
+
+
+def _learn(told: _Told, evidence: Evidence) -> None:
+    """Note the characters that the answer has where the file has plain ones, and nowhere else."""
+    for line, true in told:
+        for char in set(line.text) - set(true.text):
+            plain = LOOKS.get(ord(char))
+            if plain is not None and plain in true.text:
+                evidence.plain[ord(char)] = plain
+        evidence.lost |= lost_looks(true.text, line.text)
+        evidence.composed |= is_decomposed(line.text) and not is_decomposed(true.text)
+        evidence.latin |= bool(_ODD.search(true.text)) and bool(_HIGH.search(line.text))
+
+
+def text_in(style: Style, line: Line, view: View, label: str) -> str:
+    """The text of an added line in the file's style. Raises EditRefused or NoShift."""
+    if line.text in style.known:
+        return style.known[line.text]
+    text = in_characters(bare(line.text), style.evidence, view, label)
+    text = text.rstrip(_WHITE) if style.trimmed else text
+    if style.shift != SAME:
+        return reindented(text, style.shift)
+    return _in_tabs(text, style, view)
+
+
+def in_characters(text: str, evidence: Evidence, view: View, label: str) -> str:
+    """Text to be added in the characters of the file. Raises EditRefused if they are not clear."""
+    if text.isascii():
+        return text
+    if evidence.plain:
+        text = _plain(text, evidence, view, label)
+    if evidence.composed:
+        text = unicodedata.normalize("NFC", text)
+    elif _ACCENT.search(text) and is_decomposed(text) and not view.holds_decomposed:
+        raise EditRefused(
+            f"{label} adds letters with separate accents",
+            next_step="write letters with their accents as one character",
+        )
+    if "\ufffd" in text and not view.holds("\ufffd"):
+        raise EditRefused(f"{label} adds a replacement character (U+FFFD)")
+    return in_latin(text, evidence, view, label) if view.holds_odd_bytes else text
+
+
+def _plain(text: str, evidence: Evidence, view: View, label: str) -> str:
+    """The text in plain characters, if it has none of them itself: then it is not affected."""
+    if any(plain.strip() and plain in text for plain in evidence.plain.values()):
+        return text
+    quotes = bool(_QUOTES & set(evidence.plain.values()))
+    for char in set(text):
+        plain = LOOKS.get(ord(char))
+        known = ord(char) in evidence.plain
+        if (known and view.holds(char)) or (quotes and plain in _QUOTES and not known):
+            raise EditRefused(
+                f"{label} adds {char!r}: whether {plain!r} is meant is not clear",
+                next_step="write plain quotes and dashes where the file has them",
+            )
+    return text.translate(evidence.plain)
+
+
+def in_latin(text: str, evidence: Evidence, view: View, label: str) -> str:
+    """Letters as the single bytes that a file has that is not in UTF-8."""
+    if not _HIGH.search(text) or evidence.exact_bytes or view.holds_letters:
+        return text
+    if not evidence.latin:
+        raise EditRefused(f"{label} adds letters to a file that is not in UTF-8")
+    return _HIGH.sub(lambda match: chr(0xDC00 + ord(match[0])), text)
+
+
+def _in_tabs(text: str, style: Style, view: View) -> str:
+    """The line with the file's tabs or spaces, if no line of the block tells which it has."""
+    said = indent(text)
+    shift = style.evidence.tabs
+    white = next((white for white in ("\t", "  ") if white in said), "")
+    told = any(white in depth for depth in style.depths)
+    least = 1 if shift else _MANY
+    if not white or not text.strip(_WHITE):
+        return text
+    if said not in style.depths and view.writes_otherwise(said):
+        raise NoShift
+    if told or not view.is_foreign(white, least):
+        return text
+    true = shifted(said, shift) if shift else None
+    if true is None:
+        raise NoShift
+    return true + text[len(said) :]

@@ -1,0 +1,43 @@
+"""Bytes to lines and back, nothing lost: any encoding, any line ends, byte order mark or not."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from aifactory.errors import EditRefused
+
+BOM = "\ufeff"
+
+
+class FileLine(NamedTuple):
+    """A line of a file: its text, and how it ends (`\\n`, `\\r\\n`, or nothing at the end)."""
+
+    text: str
+    end: str
+
+
+def decode(data: bytes) -> str:
+    """Bytes that are not UTF-8 become lone surrogates, which `encode` turns back."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def encode(text: str, path: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise EditRefused(f"{path}: the new text holds half of a surrogate pair") from None
+
+
+def split(text: str) -> list[FileLine]:
+    """Lines end at a line feed only; a lone carriage return is part of the text."""
+    parts = text.split("\n")
+    last = parts.pop()
+    lines = [
+        FileLine(part[:-1], "\r\n") if part.endswith("\r") else FileLine(part, "\n")
+        for part in parts
+    ]
+    return [*lines, FileLine(last, "")] if last else lines
+
+
+def join(lines: list[FileLine]) -> str:
+    return "".join([line.text + line.end for line in lines])

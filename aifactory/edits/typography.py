@@ -1,0 +1,106 @@
+"""Lines to be added whose quotes, dashes or dots may be the model's and not the change's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from aifactory.edits.blocks import Block, Delete, Rename, Step, Update
+from aifactory.edits.evidence import Evidence
+from aifactory.edits.likeness import LOOKS
+from aifactory.edits.view import View
+from aifactory.errors import EditRefused
+
+_PROSE = re.compile(
+    r"\.(?:md|mdx|markdown|qmd|rmd|rst|txt|adoc|html?|xhtml|xml|po|pot|tex|json|ya?ml|csv|svg)$",
+    re.IGNORECASE,
+)
+_QUOTE = re.compile("[\u2018-\u201f]")
+_DELIMITER = re.compile("[=(\\[{,:] ?[\u2018-\u201f]|[\u2018-\u201f] ?[)\\]},;:]")
+_CODE_ONLY = re.compile(
+    "[\u2010-\u2013\u2212]|(?<=\\S)[\u2014\u2015](?=\\S)"  # a minus, or the mark of an option
+    "|\u2026(?=\\w)|(?<=[(\\[{])\u2026"  # a spread
+    "|^[ \t]*[\u00a0\u2002-\u200a\u202f]|(?<=[=+*,:;({])[\u00a0\u202f]|[\u00a0\u202f](?=[=+*{])"
+)
+
+
+def adds_typographic_only(steps: Iterable[Step]) -> bool:
+    """Whether the answer adds typographic quotes, and not a plain one in all that it adds."""
+    texts = [text for step in steps for text in _added(step)]
+    typographic = any(not text.isascii() and _QUOTE.search(text) for text in texts)
+    return typographic and not any("'" in text or '"' in text for text in texts)
+
+
+def _added(step: Step) -> list[str]:
+    if isinstance(step, Update):
+        return [text for block in step.blocks for text in _added_by(block)]
+    return [] if isinstance(step, Delete | Rename) else [step.text]
+
+
+def _added_by(block: Block) -> list[str]:
+    if block.literal is not None:
+        return added_lines(*block.literal)
+    return [line.text for line in block.lines if line.mark == "+"]
+
+
+def added_lines(old: str, new: str) -> list[str]:
+    """The lines of the new text that are not in the old one."""
+    known = set(old.split("\n"))
+    return [line for line in new.split("\n") if line not in known]
+
+
+def check(texts: Sequence[str], view: View, label: str, path: str, evidence: Evidence) -> None:
+    """Raise EditRefused if added lines of `path` have characters that may stand for others."""
+    for text in texts:
+        _check_lost(text, view, label, evidence)
+        if not text.isascii():
+            _check_gained(text, view, label, path, evidence)
+
+
+def check_new(text: str, path: str, evidence: Evidence) -> None:
+    """Raise EditRefused if a new file of code has typographic quotes where plain ones must be."""
+    stray = evidence.typographic_only and not evidence.plain and not _is_prose(path)
+    if stray and _DELIMITER.search(text):
+        raise _refusal(path, _DELIMITER.findall(text)[0].strip("=([{,:)]};" + " "))
+
+
+def _is_prose(path: str) -> bool:
+    name = path.rpartition("/")[2]
+    return "." not in name or bool(_PROSE.search(name))
+
+
+def _check_lost(text: str, view: View, label: str, evidence: Evidence) -> None:
+    """Raise if the answer has lost characters of the file, and this line could hold them."""
+    for char in sorted(evidence.lost):
+        if LOOKS[ord(char)] in text and view.holds(char):
+            raise EditRefused(
+                f"{label} adds {LOOKS[ord(char)]!r}: whether {char!r} is meant is not clear, "
+                "since other lines have the one for the other",
+                next_step=f"write {char!r} where the file has it",
+            )
+
+
+def _check_gained(text: str, view: View, label: str, path: str, evidence: Evidence) -> None:
+    """Raise if the line has characters of which the file has the plain forms only."""
+    prose = _is_prose(path)
+    delimits, only = bool(_DELIMITER.search(text)), evidence.typographic_only
+    stray = (only and delimits) if prose else (only or delimits)
+    quotes = _QUOTE.findall(text) if stray and view.holds_plain_quotes_only else []
+    others = [] if prose else [found[-1] for found in _CODE_ONLY.findall(text)]
+    for char in [*quotes, *(char for char in others if not _is_plain_beside(char, text))]:
+        known = ord(char) in evidence.plain or view.holds(char)
+        if not known and (char in quotes or view.holds(LOOKS[ord(char)][:1])):
+            raise _refusal(label, char)
+
+
+def _is_plain_beside(char: str, text: str) -> bool:
+    plain = LOOKS[ord(char)].strip()
+    return bool(plain) and plain in text
+
+
+def _refusal(label: str, char: str) -> EditRefused:
+    plain = LOOKS.get(ord(char[:1]), char)
+    return EditRefused(
+        f"{label} adds {char!r} to a file that has {plain!r} only",
+        next_step=f"write {plain!r} where it is meant",
+    )

@@ -1,0 +1,314 @@
+"""Every expected failure, as one tree. The class decides the exit code and whether to try again.
+
+    AifactoryError
+      InvalidInput (2)         InvalidTask, InvalidConfig, UnknownAgent, PreconditionFailed,
+                               PolicyDenied
+      AttemptFailed (1)        AnswerUnusable, ScopeViolation, EditRefused, GateFailed,
+                               PostconditionFailed, WeakVerification, StaleBase
+      ModelFailed (1)          ModelTransient, ModelPermanent, CredentialsMissing (4)
+      LimitReached (6)         BudgetExhausted, DeadlinePassed
+      GateBroken (5)           GateFlaky
+      EnvironmentUnusable (5)  SandboxUnusable, LockHeld, GitFailed, DiskFull, NotARepository,
+                               JournalCorrupt
+      Stopped (130)            Cancelled, Interrupted
+      Pending (8)
+
+Anything that is not an AifactoryError is a bug: exit 3, a report file, class `internal`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, ClassVar, Self
+
+
+class FailureClass(StrEnum):
+    """Why work stopped. The class alone decides what happens next."""
+
+    INVALID_TASK = "invalid_task"
+    UNKNOWN_AGENT = "unknown_agent"
+    PRECONDITION_FAILED = "precondition_failed"
+    POLICY_DENIED = "policy_denied"
+    ANSWER_UNUSABLE = "answer_unusable"
+    SCOPE_VIOLATION = "scope_violation"
+    EDIT_REFUSED = "edit_refused"
+    GATE_FAILED = "gate_failed"
+    POSTCONDITION_FAILED = "postcondition_failed"
+    WEAK_VERIFICATION = "weak_verification"
+    STALE_BASE = "stale_base"
+    MODEL_TRANSIENT = "model_transient"
+    MODEL_PERMANENT = "model_permanent"
+    BUDGET_EXHAUSTED = "budget_exhausted"
+    DEADLINE = "deadline"
+    GATE_BROKEN = "gate_broken"
+    GATE_FLAKY = "gate_flaky"
+    ENVIRONMENT = "environment"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+    INTERNAL = "internal"
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the daemon tries again by itself."""
+        return self in _RETRIED
+
+    @property
+    def charged(self) -> bool:
+        """Whether the failure uses up one of the task's `max_attempts`."""
+        return self in _CHARGED
+
+
+_CHARGED = frozenset(
+    {
+        FailureClass.ANSWER_UNUSABLE,
+        FailureClass.SCOPE_VIOLATION,
+        FailureClass.EDIT_REFUSED,
+        FailureClass.GATE_FAILED,
+        FailureClass.POSTCONDITION_FAILED,
+        FailureClass.WEAK_VERIFICATION,
+    }
+)
+_RETRIED = _CHARGED | {
+    FailureClass.STALE_BASE,
+    FailureClass.MODEL_TRANSIENT,
+    FailureClass.ENVIRONMENT,
+    FailureClass.INTERRUPTED,
+}
+
+
+class AifactoryError(Exception):
+    """An expected failure: what happened, and `next_step`, what a person does about it.
+
+    `commands` are the records of the commands that led to it.
+    """
+
+    exit_code: ClassVar[int] = 1
+    failure_class: ClassVar[FailureClass] = FailureClass.INTERNAL
+    remedy: ClassVar[str] = ""
+    commands: tuple[Any, ...] = ()
+
+    def __init__(self, message: str, *, next_step: str = "", evidence: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.next_step = next_step or self.remedy
+        self.evidence = evidence
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a document. `field` is a path such as `files[2]`; "" is all."""
+
+    file: str
+    field: str
+    expected: str
+    got: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}: {self.field}" if self.field else self.file
+        return f"{where}: expected {self.expected}, got {self.got}"
+
+
+class InvalidInput(AifactoryError):
+    """What was handed in cannot be used; `problems` lists everything that is wrong, where known."""
+
+    exit_code = 2
+    failure_class = FailureClass.INVALID_TASK
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        problems: Sequence[Problem] = (),
+        next_step: str = "",
+        evidence: str = "",
+    ) -> None:
+        super().__init__(message, next_step=next_step, evidence=evidence)
+        self.problems = tuple(problems)
+
+    @classmethod
+    def of(cls, problems: Sequence[Problem]) -> Self:
+        """The error that lists these problems, one a line."""
+        return cls("\n".join(map(str, problems)), problems=problems)
+
+
+class InvalidTask(InvalidInput):
+    remedy = "mend the task file; it is taken up again when it is saved"
+
+
+class InvalidConfig(InvalidInput):
+    remedy = "mend aifactory.toml; `aifactory config show` lists every key"
+
+
+class UnknownAgent(InvalidInput):
+    failure_class = FailureClass.UNKNOWN_AGENT
+    remedy = "add prompts/<name>.md or name one that `aifactory agents` lists"
+
+
+class PreconditionFailed(InvalidInput):
+    failure_class = FailureClass.PRECONDITION_FAILED
+    remedy = "make the precondition true, then `aifactory retry TASK`"
+
+
+class PolicyDenied(InvalidInput):
+    failure_class = FailureClass.POLICY_DENIED
+    remedy = "allow it in [policy] of aifactory.toml or change the task"
+
+
+class AttemptFailed(AifactoryError):
+    """The agent's work was not good enough; the evidence goes into its next prompt."""
+
+
+class AnswerUnusable(AttemptFailed):
+    failure_class = FailureClass.ANSWER_UNUSABLE
+
+
+class ScopeViolation(AttemptFailed):
+    failure_class = FailureClass.SCOPE_VIOLATION
+
+
+class EditRefused(AttemptFailed):
+    failure_class = FailureClass.EDIT_REFUSED
+
+
+class GateFailed(AttemptFailed):
+    """A check is red. `verdicts` are the values that the gate gave."""
+
+    failure_class = FailureClass.GATE_FAILED
+    verdicts: tuple[Any, ...] = ()
+
+
+class PostconditionFailed(AttemptFailed):
+    failure_class = FailureClass.POSTCONDITION_FAILED
+
+
+class WeakVerification(AttemptFailed):
+    failure_class = FailureClass.WEAK_VERIFICATION
+
+
+class StaleBase(AttemptFailed):
+    failure_class = FailureClass.STALE_BASE
+
+
+class ModelFailed(AifactoryError):
+    """A call to a model did not bring an answer."""
+
+
+class ModelTransient(ModelFailed):
+    """Worth trying again; `retry_after` is the provider's wish in seconds, or None.
+
+    `in_doubt`: the call broke off under way, and the provider may have charged for it.
+    """
+
+    failure_class = FailureClass.MODEL_TRANSIENT
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        in_doubt: bool = False,
+        **more: str,
+    ) -> None:
+        super().__init__(message, **more)
+        self.retry_after = retry_after
+        self.in_doubt = in_doubt
+
+
+class ModelPermanent(ModelFailed):
+    failure_class = FailureClass.MODEL_PERMANENT
+    remedy = "check the model's name, key and limits in aifactory.toml, then `aifactory retry TASK`"
+
+
+class CredentialsMissing(ModelPermanent):
+    exit_code = 4
+    remedy = "set the provider's key in the environment of the daemon and start it again"
+
+
+class LimitReached(AifactoryError):
+    exit_code = 6
+    failure_class = FailureClass.BUDGET_EXHAUSTED
+
+
+class BudgetExhausted(LimitReached):
+    remedy = "raise the budget, then `aifactory retry TASK`"
+
+
+class DeadlinePassed(LimitReached):
+    failure_class = FailureClass.DEADLINE
+    remedy = "raise budget.seconds, then `aifactory retry TASK`"
+
+
+class GateBroken(AifactoryError):
+    """The gate fails without the change, or cannot start: not the agent's fault."""
+
+    exit_code = 5
+    failure_class = FailureClass.GATE_BROKEN
+    remedy = "make the gate green on the target branch, then `aifactory retry TASK`"
+
+
+class GateFlaky(GateBroken):
+    failure_class = FailureClass.GATE_FLAKY
+
+
+class EnvironmentUnusable(AifactoryError):
+    exit_code = 5
+    failure_class = FailureClass.ENVIRONMENT
+    remedy = "run `aifactory doctor`"
+
+
+class SandboxUnusable(EnvironmentUnusable):
+    remedy = "install firejail or bubblewrap; `aifactory doctor` says what is missing"
+
+
+class LockHeld(EnvironmentUnusable):
+    remedy = "stop the other daemon, or wait until it ends"
+
+
+class GitFailed(EnvironmentUnusable):
+    pass
+
+
+class DiskFull(EnvironmentUnusable):
+    remedy = "free some space; the daemon goes on by itself"
+
+
+class NotARepository(EnvironmentUnusable):
+    remedy = "change into a Git repository or pass --repo DIR; `git init` makes one"
+
+
+class JournalCorrupt(EnvironmentUnusable):
+    remedy = "run `aifactory recover`; it shows what the journal says and what Git says"
+
+
+class Stopped(AifactoryError):
+    """Ended on purpose; `in_doubt` as for ModelTransient."""
+
+    exit_code = 130
+    failure_class = FailureClass.INTERRUPTED
+
+    def __init__(self, message: str, *, in_doubt: bool = False, **more: str) -> None:
+        super().__init__(message, **more)
+        self.in_doubt = in_doubt
+
+
+class Cancelled(Stopped):
+    failure_class = FailureClass.CANCELLED
+    remedy = "`aifactory retry TASK` takes it up again"
+
+
+class Interrupted(Stopped):
+    remedy = "start the daemon again; it goes on by itself"
+
+
+class Pending(AifactoryError):
+    """Something waits for a person, or did not finish in the time given."""
+
+    exit_code = 8
+
+
+class Bug(AifactoryError):
+    """Not expected: the report file says where it happened."""
+
+    exit_code = 3

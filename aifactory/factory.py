@@ -1,0 +1,109 @@
+"""What one run of the daemon works with, put together once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from aifactory.config import Config
+from aifactory.errors import AifactoryError
+from aifactory.events import Stream
+from aifactory.git import Repository
+from aifactory.landing import Lander
+from aifactory.layout import Layout
+from aifactory.ledger import Ledger
+from aifactory.model import Answer, State
+from aifactory.models import Progress, Request
+from aifactory.models.persistence import Waiting, Witness
+from aifactory.models.retry import RetryPolicy
+from aifactory.prompts import Prompts
+from aifactory.purse import Purse
+from aifactory.queue import Queue
+from aifactory.sandbox import Sandbox
+from aifactory.workspace import Workspaces
+
+TROUBLE_SECONDS = 15.0
+
+
+class Models(Protocol):
+    """Whoever gets an answer, with other tries and other models; the `Gateway` or a fake."""
+
+    def complete(
+        self,
+        request: Request,
+        *,
+        stop: threading.Event | None = None,
+        progress: Progress | None = None,
+        policy: RetryPolicy | None = None,
+        fallbacks: Sequence[str] = (),
+        witness: Witness | None = None,
+        waiting: Waiting | None = None,
+    ) -> Answer: ...
+
+
+class Trouble:
+    """The machine cannot be worked on for a while; then it is tried again."""
+
+    def __init__(self, error: AifactoryError) -> None:
+        self.error = error
+        self._until = time.monotonic() + TROUBLE_SECONDS
+
+    @property
+    def over(self) -> bool:
+        return time.monotonic() >= self._until
+
+
+@dataclass
+class Factory:
+    """The parts of a run. Only `stops` and `trouble` change while it goes on."""
+
+    repository: Repository
+    layout: Layout
+    config: Config
+    stream: Stream
+    ledger: Ledger
+    queue: Queue
+    prompts: Prompts
+    models: Models
+    purse: Purse
+    sandbox: Callable[[], Sandbox]  # chosen at the first use, by a real test
+    workspaces: Workspaces
+    lander: Lander
+    target: str
+    python: Path
+    defect: Callable[[BaseException], AifactoryError]  # a bug, with its report file
+    patience: int | None = None  # transient failures of one task before giving up; None: no end
+    stops: dict[str, threading.Event] = field(default_factory=dict)
+    trouble: Trouble | None = None  # why no work is taken now: class `environment`
+    exit_codes: dict[str, int] = field(default_factory=dict)  # of tasks that failed in this run
+
+    def tip(self) -> str:
+        """The commit that the target branch holds; `""` when it has none yet."""
+        return self.repository.resolve(self.target) or ""
+
+    def stop_of(self, task_id: str) -> threading.Event:
+        """Set to interrupt what runs for a task."""
+        return self.stops.setdefault(task_id, threading.Event())
+
+    def lands_later(self) -> bool:
+        """Whether something verified waits to land."""
+        return bool(self.queue.in_state(State.READY))
+
+
+class OneSandbox:
+    """Chooses a sandbox when the first one is needed, then keeps it."""
+
+    def __init__(self, choose: Callable[[], Sandbox]) -> None:
+        self._choose = choose
+        self._chosen: Sandbox | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self) -> Sandbox:
+        with self._lock:
+            if self._chosen is None:
+                self._chosen = self._choose()
+            return self._chosen

@@ -1,0 +1,121 @@
+"""What a failure leads to. The class alone decides."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from aifactory.enduring import pause
+from aifactory.errors import AifactoryError, FailureClass, ModelTransient
+from aifactory.factory import Factory
+from aifactory.model import Failure, Record, State, Task, sha256
+
+SAME_IN_A_ROW = 3  # equal failure signatures that stop a task
+MOST_UNCHARGED = 20  # failures in a row that were nobody's fault, and still end a task
+EVIDENCE_LIMIT = 16_000  # characters of evidence that are kept
+TRANSIENT_SECONDS = (5, 15, 60, 300)  # pauses between attempts that failed through no fault
+ASKS_OWNER = (
+    FailureClass.BUDGET_EXHAUSTED,
+    FailureClass.DEADLINE,
+    FailureClass.GATE_BROKEN,
+    FailureClass.GATE_FLAKY,
+)
+REFUSES_TASK = (FailureClass.INVALID_TASK, FailureClass.UNKNOWN_AGENT)
+
+
+def fail(factory: Factory, task: Task, attempt: int, stage: str, error: AifactoryError) -> Record:
+    """Record a failed attempt, and take the step that its class asks for."""
+    failure = Failure.of(error, stage)
+    record = factory.queue.records[task.task_id]
+    answer = factory.ledger.artifact(task.task_id, f"response-{attempt}.json") or b""
+    fields = count(record, failure, error, answer)
+    event = verdict_on(factory, task, record, failure, fields)
+    if event == "attempt.failed":
+        delay(factory, task.task_id, record, error)
+    if failure.failure_class is FailureClass.ENVIRONMENT:
+        pause(factory, error)
+    factory.exit_codes[task.task_id] = error.exit_code
+    return factory.queue.change(
+        task.task_id,
+        event,
+        attempt=attempt,
+        data={"failure": failure.model_dump(by_alias=True)},
+        artifacts={
+            f"gate-{attempt}.json": evidence_of(failure, error),
+            **commands_of(factory, task.task_id, error),
+        },
+        failure=failure,
+        reason=failure.message,
+        pending=None,
+        **fields,
+    )
+
+
+def count(record: Record, failure: Failure, error: AifactoryError, answer: bytes) -> dict[str, Any]:
+    if not failure.failure_class.charged:
+        return {"uncharged": record.uncharged + 1}
+    signature = signature_of(failure, error, answer)
+    recent = (*record.signatures, signature)[-SAME_IN_A_ROW:]
+    return {"charged": record.charged + 1, "signatures": recent, "uncharged": 0}
+
+
+def verdict_on(
+    factory: Factory, task: Task, record: Record, failure: Failure, fields: dict[str, Any]
+) -> str:
+    """The event of the state table that this failure is."""
+    kind = failure.failure_class
+    if kind in REFUSES_TASK and record.state is not State.READY:
+        return "task.refused"
+    if kind in ASKS_OWNER and record.state is State.RUNNING:
+        return "input.requested"
+    if not kind.retryable:
+        return "task.failed"
+    recent = fields.get("signatures", ())
+    stuck = len(recent) == SAME_IN_A_ROW and len(set(recent)) == 1
+    if stuck or fields.get("charged", 0) >= task.max_attempts:
+        return "task.failed"
+    transient = kind is FailureClass.MODEL_TRANSIENT
+    patience = factory.patience if transient else MOST_UNCHARGED
+    if patience is not None and fields.get("uncharged", 0) > patience:
+        return "task.failed"
+    return "attempt.failed"
+
+
+def delay(factory: Factory, task_id: str, record: Record, error: AifactoryError) -> None:
+    if error.failure_class in (FailureClass.MODEL_TRANSIENT, FailureClass.ENVIRONMENT):
+        step = min(record.uncharged, len(TRANSIENT_SECONDS) - 1)
+        wish = error.retry_after if isinstance(error, ModelTransient) else None
+        factory.queue.delay(task_id, max(TRANSIENT_SECONDS[step], wish or 0))
+
+
+def signature_of(failure: Failure, error: AifactoryError, answer: bytes) -> str:
+    """What two failures share when only numbers, addresses and times differ.
+
+    The answer's text is part of it: another answer to the same evidence is another try.
+    """
+    text = re.sub(r"\b0x[0-9a-f]+|\b[0-9a-f]{7,64}\b|\d+", "#", failure.message + error.evidence)
+    said = json.loads(answer)["text"] if answer else ""
+    return f"{failure.failure_class}:{sha256((text + said).encode(errors='replace'))[:16]}"
+
+
+def commands_of(factory: Factory, task_id: str, error: AifactoryError) -> dict[str, bytes]:
+    """`commands.jsonl` with the commands that a red gate ran."""
+    lines = b"".join(
+        command.model_dump_json().encode() + b"\n" for command in getattr(error, "commands", ())
+    )
+    return {"commands.jsonl": factory.ledger.append(task_id, "commands.jsonl", lines)}
+
+
+def evidence_of(failure: Failure, error: AifactoryError) -> bytes:
+    """`gate-N.json` of an attempt that failed, wherever it failed."""
+    commands = getattr(error, "commands", ())
+    verdicts = getattr(error, "verdicts", ())
+    shown = {
+        "ok": False,
+        "failure": failure.model_dump(by_alias=True),
+        "evidence": (error.evidence or error.message)[-EVIDENCE_LIMIT:],
+        "verdicts": [verdict.model_dump() for verdict in verdicts],
+        "commands": [command.model_dump() for command in commands],
+    }
+    return json.dumps(shown, indent=1).encode(errors="replace") + b"\n"

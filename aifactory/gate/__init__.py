@@ -1,0 +1,48 @@
+"""The checks that a proposal must pass before it may land, each a verdict with evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aifactory.errors import AifactoryError
+from aifactory.gate.acceptance import Acceptance
+from aifactory.gate.base import Check, GateResult, Room
+from aifactory.gate.commands import Commands
+from aifactory.gate.conditions import Postconditions, check_preconditions
+from aifactory.gate.interpreter import interpreter
+from aifactory.gate.programs import check_programs
+from aifactory.gate.verify_script import VerifyScript
+from aifactory.model import CommandRecord, Verdict
+
+__all__ = [
+    "CHECKS",
+    "Check",
+    "GateResult",
+    "Room",
+    "check_preconditions",
+    "check_programs",
+    "interpreter",
+    "run",
+]
+
+CHECKS: tuple[Check, ...] = (Postconditions(), Commands(), VerifyScript(), Acceptance())
+
+
+def run(room: Room, checks: Sequence[Check] = CHECKS) -> GateResult:
+    """Judge exactly `room.tree`, check after check, up to the first that is red.
+
+    Raises SandboxUnusable, PolicyDenied, InvalidInput (a command that cannot be split), Interrupted
+    when `room.stop` is set; `commands` of the error has the records until then.
+    """
+    records: list[CommandRecord] = []
+    verdicts: list[Verdict] = []
+    room.workspace.checkout(room.repository, room.tree)
+    try:
+        for check in checks:
+            verdicts.append(check.run(room.watched(records)))
+            if not verdicts[-1].ok:
+                break
+    except AifactoryError as error:
+        error.commands = (*records, *error.commands)
+        raise
+    return GateResult(tuple(verdicts), tuple(records))

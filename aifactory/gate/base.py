@@ -1,0 +1,112 @@
+"""What a check is, what it may use, and what the gate says at the end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol, Self
+
+from aifactory.git import Repository
+from aifactory.model import CommandRecord, Task, Verdict
+from aifactory.sandbox import Limits, Sandbox
+from aifactory.workspace import Workspace
+
+MOST_EVIDENCE = 4000
+
+
+@dataclass(frozen=True)
+class Room:
+    """All that a check may use: one tree, a workspace that holds it, a cage to run commands in.
+
+    `repository` may be a quarantine view. `base` is the owner's tree that the change was made on,
+    "" where there is none to compare with. `commands` and `keep` (globs of untracked paths that
+    may stay from one command to the next) are the owner's, never read from `tree`; `allowed` are
+    the programs that a task's own commands may run, None for any. `timeout` is in
+    seconds for one command; the task's own goes before it, and before `limits`. Commands find
+    `python` first on PATH.
+    """
+
+    workspace: Workspace
+    sandbox: Sandbox
+    python: Path
+    task: Task
+    repository: Repository
+    tree: str
+    base: str = ""
+    commands: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+    allowed: tuple[str, ...] | None = None
+    timeout: float = 600
+    limits: Limits = field(default_factory=Limits)
+    stop: threading.Event | None = None
+    on_start: Callable[[str], None] = lambda command: None
+    on_command: Callable[[CommandRecord], None] = lambda record: None
+
+    @property
+    def seconds(self) -> float:
+        """How long one command may take."""
+        return self.task.command_timeout or self.timeout
+
+    def watched(self, records: list[CommandRecord]) -> Self:
+        """The same room, noting every command in `records` too."""
+
+        def note(record: CommandRecord) -> None:
+            records.append(record)
+            self.on_command(record)
+
+        return replace(self, on_command=note)
+
+
+class Check(Protocol):
+    """One kind of check. Raises SandboxUnusable, never a verdict, where no cage can be had."""
+
+    @property
+    def name(self) -> str: ...
+
+    def run(self, room: Room) -> Verdict: ...
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """What the gate says of one tree, with the record of every command that ran for it."""
+
+    verdicts: tuple[Verdict, ...]
+    commands: tuple[CommandRecord, ...]
+
+    @property
+    def ok(self) -> bool:
+        return all(verdict.ok for verdict in self.verdicts)
+
+    @property
+    def red(self) -> tuple[Verdict, ...]:
+        return tuple(verdict for verdict in self.verdicts if not verdict.ok)
+
+    @property
+    def missing_programs(self) -> tuple[str, ...]:
+        """Programs that the cage does not have. The gate may be broken, whatever the change is."""
+        found = (record.details.get("missing_program") for record in self.commands)
+        return tuple(str(program) for program in found if program)
+
+    @property
+    def message(self) -> str:
+        """Why the gate is red, in one line; "" when it is green."""
+        return "; ".join(f"{verdict.check}: {verdict.message}" for verdict in self.red)
+
+    def evidence(self) -> str:
+        """For the agent's next prompt: what failed, how, and the last lines of each failure."""
+        return "\n\n".join(
+            f"{verdict.check}: {verdict.message}\n{verdict.evidence}".rstrip()
+            for verdict in self.red
+        )
+
+
+def last_lines(text: str, limit: int = MOST_EVIDENCE) -> str:
+    """The end of a text, at most `limit` characters, whole lines where there are any."""
+    text = text.rstrip()
+    if len(text) <= limit:
+        return text
+    tail = text[-limit:]
+    head, newline, rest = tail.partition("\n")
+    return f"[...]\n{rest if newline and len(head) < limit // 2 else tail}"

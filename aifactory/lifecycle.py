@@ -1,0 +1,181 @@
+"""One attempt at a task, from stage to stage; and what a restart finds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+
+from aifactory import agents, delivery, failing, gate, landing, proposals, verification
+from aifactory.agents import Job, Turn
+from aifactory.asking import Recorded
+from aifactory.enduring import of_machine
+from aifactory.errors import AifactoryError, AnswerUnusable, Cancelled, Interrupted, PolicyDenied
+from aifactory.factory import Factory
+from aifactory.files import SyncFailed
+from aifactory.gate import GateResult
+from aifactory.model import Proposal, Record, State, Task, now
+from aifactory.tree import GitTree
+
+LANDABLE = (State.QUEUED, State.RUNNING, State.READY, State.CANCELLED)
+
+
+def attempt(factory: Factory, task_id: str) -> None:
+    """One try of an agent at a task: ends verified, failed, or put back."""
+    task = factory.queue.task(task_id)
+    number = begin(factory, task)
+    stage = Stage("agent")
+    try:
+        verify(factory, task, number, stage)
+    except (Cancelled, Interrupted):
+        put_back(factory, task, number)
+    except SyncFailed:
+        raise
+    except AifactoryError as error:
+        failing.fail(factory, task, number, stage.name, error)
+    except Exception as error:
+        told = of_machine(error) or factory.defect(error)
+        failing.fail(factory, task, number, stage.name, told)
+
+
+class Stage:
+    """Where an attempt is, so that a failure can say so."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+def begin(factory: Factory, task: Task) -> int:
+    """Start an attempt. One whose answer is recorded but not judged is gone on with."""
+    record = factory.queue.records[task.task_id]
+    history = factory.ledger.find(task.task_id)
+    names = history.artifacts if history else {}
+    last = record.attempts
+    resumed = f"response-{last}.json" in names and f"gate-{last}.json" not in names
+    number = last if resumed else last + 1
+    factory.queue.change(
+        task.task_id,
+        "attempt.started",
+        attempt=number,
+        data={"agent": agent_of(factory, task), "resumed": resumed},
+        attempts=number,
+        agent=agent_of(factory, task),
+        started_at=record.started_at or now(),
+        reason="",
+    )
+    return number
+
+
+def agent_of(factory: Factory, task: Task) -> str:
+    return task.assignee or factory.config.agents.default
+
+
+def verify(factory: Factory, task: Task, number: int, stage: Stage) -> None:
+    """Agent, proposal, gate: what comes out is verified and waits to land."""
+    tree = GitTree(factory.repository, factory.tip())
+    gate.check_preconditions(factory.repository, tree.commit, task)
+    gate.check_programs(task, factory.config.policy.commands)
+    agent = agents.find(agent_of(factory, task), factory.prompts)
+    stop = factory.stop_of(task.task_id)
+    job = Job(
+        task=task,
+        attempt=number,
+        base=tree.commit,
+        tree=tree,
+        history=tuple(turns(factory, task.task_id, number)),
+        ask=Recorded(factory, task, agent.name, number, stop),
+    )
+    proposal = agent.propose(job)
+    stage.name = "proposal"
+    verification.check_scope(factory, task, agent, proposal)
+    candidate = verification.candidate_of(factory, task, proposal)
+    try:
+        if not candidate.changed:
+            raise AnswerUnusable("the answer changes nothing: every file is already as it says")
+        record_proposal(factory, task, proposal, verification.patch_of(candidate))
+        stage.name = "gate"
+        result = verification.judge(factory, task, candidate, stop)
+        accept(factory, task, candidate, result)
+    finally:
+        landing.discard(candidate)
+
+
+def turns(factory: Factory, task_id: str, before: int) -> Iterator[Turn]:
+    """Earlier attempts that were judged, with what they answered and why that did not do."""
+    for number in range(1, before):
+        answer = factory.ledger.artifact(task_id, f"response-{number}.json")
+        verdict = factory.ledger.artifact(task_id, f"gate-{number}.json")
+        if answer is not None and verdict is not None:
+            told = json.loads(verdict)
+            failure = told.get("failure") or {"class": "", "message": ""}
+            why = f"{failure['class']}: {failure['message']}\n\n{told.get('evidence', '')}"
+            yield Turn(number, json.loads(answer)["text"], why.strip())
+
+
+def record_proposal(factory: Factory, task: Task, proposal: Proposal, patch: bytes) -> None:
+    number = proposal.attempt
+    factory.queue.note(
+        task.task_id,
+        "proposal.written",
+        attempt=number,
+        data={"files": [change.path for change in proposal.changes], "digest": proposal.digest},
+        artifacts={
+            f"proposal-{number}.json": proposals.to_json(proposal),
+            f"proposal-{number}.patch": patch,
+        },
+    )
+    proposals.write(factory.layout, proposal, patch)
+
+
+def accept(factory: Factory, task: Task, candidate: landing.Candidate, result: GateResult) -> None:
+    """Publish a verified candidate; it lands next, or when a person says so."""
+    landing.publish(factory.repository, candidate)
+    mode = land_mode(factory, task)
+    factory.queue.change(
+        task.task_id,
+        "approval.requested" if mode == "approve" else "proposal.verified",
+        attempt=candidate.attempt,
+        data={"commit": candidate.commit, "tree": candidate.tree},
+        artifacts=verification.gate_artifacts(factory, task.task_id, candidate.attempt, result),
+        keep=[candidate.commit],
+        pending=candidate.commit,
+        failure=None,
+        reason="waits for `aifactory approve`" if mode == "approve" else "",
+    )
+
+
+def land_mode(factory: Factory, task: Task) -> str:
+    mode = task.land or factory.config.land.mode
+    if mode == "pr":
+        raise PolicyDenied(
+            "land = pr: there is no forge to open a pull request on yet",
+            next_step='use land = "branch" and open the pull request by hand',
+        )
+    return mode
+
+
+def put_back(factory: Factory, task: Task, number: int) -> None:
+    """The run stops, or the task was cancelled: leave it as if the attempt had not begun."""
+    record = factory.queue.records[task.task_id]
+    if record.state is State.RUNNING:
+        factory.queue.change(task.task_id, "attempt.interrupted", attempt=number)
+
+
+def resume(factory: Factory, busy: Collection[str] = ()) -> None:
+    """Bring every task that nothing runs for to what Git says, however the work on it ended."""
+    for task_id, record in list(factory.queue.records.items()):
+        if task_id in busy:
+            continue
+        if commit := landed(factory, record):
+            delivery.landed(factory, factory.queue.task(task_id), commit)
+        elif record.state is State.RUNNING:
+            factory.queue.change(task_id, "attempt.interrupted", attempt=record.attempts)
+
+
+def landed(factory: Factory, record: Record) -> str | None:
+    """The commit of a task that landed though its record does not say so yet.
+
+    One that was cancelled may be among them: the wish came when its commit was under way.
+    """
+    if record.state not in LANDABLE or record.attempts == 0:
+        return None
+    return landing.landed(factory.repository, factory.target, record.base, record.task_id)

@@ -1,0 +1,34 @@
+"""Models: calls, prices, budgets and recorded answers. The only importer of LiteLLM."""
+
+from __future__ import annotations
+
+from aifactory.models.budgets import Balance, Budgets, BudgetState, Reservation, Spend
+from aifactory.models.fake import FakeModel
+from aifactory.models.gateway import Gateway
+from aifactory.models.meter import Meter
+from aifactory.models.persistence import Witness
+from aifactory.models.prices import Facts, estimate, facts, price
+from aifactory.models.request import Model, Progress, Request
+from aifactory.models.retry import RetryPolicy
+from aifactory.models.scripted import Scripted
+
+__all__ = [
+    "Balance",
+    "BudgetState",
+    "Budgets",
+    "Facts",
+    "FakeModel",
+    "Gateway",
+    "Meter",
+    "Model",
+    "Progress",
+    "Request",
+    "Reservation",
+    "RetryPolicy",
+    "Scripted",
+    "Spend",
+    "Witness",
+    "estimate",
+    "facts",
+    "price",
+]

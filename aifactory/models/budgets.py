@@ -1,0 +1,210 @@
+"""Money, tokens and seconds: reserved before a call, settled after it.
+
+A budget holds for a scope, a text such as `task:t1`, `agent:coder`, `day:2026-11-20` or `run:7`.
+Everything is in memory; `state` is a plain value that the caller keeps, and a reservation that
+was open when the daemon died counts as spent until somebody settles it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import chain
+
+from pydantic import Field
+
+from aifactory.errors import BudgetExhausted, Cancelled
+from aifactory.model import Budget, Value
+
+WARNING_SHARE = 0.8
+UNITS = ("usd", "tokens", "seconds")
+ROUNDING = 1e-9  # sums of dollars are floats
+POLL_SECONDS = 0.2
+
+
+class Spend(Value):
+    """An amount of all three; `unpriced` are those tokens whose price nobody knows."""
+
+    usd: float = 0.0
+    tokens: int = 0
+    seconds: float = 0.0
+    unpriced: int = 0
+
+    def __add__(self, other: Spend) -> Spend:
+        return Spend(
+            usd=self.usd + other.usd,
+            tokens=self.tokens + other.tokens,
+            seconds=self.seconds + other.seconds,
+            unpriced=self.unpriced + other.unpriced,
+        )
+
+
+class Reservation(Value):
+    """An amount put aside for one call, in all scopes at once."""
+
+    id: str
+    amount: Spend
+    scopes: tuple[str, ...]
+
+
+class BudgetState(Value):
+    """What is spent, what is set aside for calls under way, and what may have been charged."""
+
+    spent: dict[str, Spend] = Field(default_factory=dict)
+    open: dict[str, Reservation] = Field(default_factory=dict)
+    doubtful: dict[str, Reservation] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Balance:
+    """Where one scope stands. `doubtful`: calls that broke off; the provider may have charged."""
+
+    spent: Spend
+    reserved: Spend
+    doubtful: Spend
+
+    @property
+    def gone(self) -> Spend:
+        """What will not come back by itself."""
+        return self.spent + self.doubtful
+
+    @property
+    def taken(self) -> Spend:
+        """What counts against the limit."""
+        return self.gone + self.reserved
+
+
+class Budgets:
+    """The one place that says whether a call may be paid. Thread-safe."""
+
+    def __init__(self, state: BudgetState | None = None) -> None:
+        """Calls that were under way when the state was kept are doubtful: nobody saw their end."""
+        state = state or BudgetState()
+        self._changed = threading.Condition()
+        self._spent = dict(state.spent)
+        self._open: dict[str, Reservation] = {}
+        self._doubtful = {**state.doubtful, **state.open}
+
+    @property
+    def state(self) -> BudgetState:
+        with self._changed:
+            return BudgetState(
+                spent=dict(self._spent), open=dict(self._open), doubtful=dict(self._doubtful)
+            )
+
+    def reserve(
+        self,
+        id: str,
+        amount: Spend,
+        limits: Mapping[str, Budget],
+        *,
+        stop: threading.Event | None = None,
+    ) -> Reservation:
+        """Sets the amount aside in every scope, or raises BudgetExhausted and sets nothing aside.
+
+        Waits while nothing but other calls under way stands in its way, since most of them take
+        less than they reserved; raises Cancelled once `stop` is set. `id` must be new.
+        """
+        reservation = Reservation(id=id, amount=amount, scopes=tuple(limits))
+        with self._changed:
+            if id in self._open or id in self._doubtful:
+                raise ValueError(f"reservation {id} exists already")
+            while not self._fits(amount, limits):
+                if stop is not None and stop.is_set():
+                    raise Cancelled("cancelled while it waited for money of other calls")
+                self._changed.wait(POLL_SECONDS)
+            self._open[id] = reservation
+        return reservation
+
+    def settle(self, id: str, actual: Spend) -> None:
+        """The call ended and this is what it took; also for one that was in doubt."""
+        with self._changed:
+            reservation = self._take(id)
+            for scope in reservation.scopes:
+                self._spent[scope] = self._spent.get(scope, Spend()) + actual
+
+    def doubt(self, id: str, seconds: float) -> None:
+        """The call broke off after `seconds` and may have been charged: its money stays held."""
+        with self._changed:
+            held = self._take(id)
+            amount = held.amount.model_copy(update={"seconds": seconds})
+            self._doubtful[id] = held.model_copy(update={"amount": amount})
+
+    def release(self, id: str) -> None:
+        """The call was not made, or was refused: nothing was charged."""
+        with self._changed:
+            self._take(id)
+
+    def forget(self, scope: str) -> None:
+        """Drops what was spent in a scope that nobody asks about any more."""
+        with self._changed:
+            self._spent.pop(scope, None)
+
+    def balance(self, scope: str) -> Balance:
+        with self._changed:
+            return self._balance(scope)
+
+    def warnings(self, limits: Mapping[str, Budget]) -> tuple[str, ...]:
+        """One sentence for each limit of which 80 % or more is taken."""
+        said = []
+        for scope, limit in limits.items():
+            taken = self.balance(scope).taken
+            for unit in UNITS:
+                most, amount = getattr(limit, unit), getattr(taken, unit)
+                if most is not None and amount >= WARNING_SHARE * most:
+                    said.append(f"{scope}: {amount:g} of {most:g} {unit} are taken")
+        return tuple(said)
+
+    def _fits(self, amount: Spend, limits: Mapping[str, Budget]) -> bool:
+        """False: later, perhaps. Raises BudgetExhausted where waiting does not help."""
+        fits = True
+        for scope, limit in limits.items():
+            balance = self._balance(scope)
+            _refuse_overrun(scope, limit, balance.gone, amount)
+            fits = fits and not _overruns(limit, balance.taken, amount)
+        return fits
+
+    def _balance(self, scope: str) -> Balance:
+        return Balance(
+            spent=self._spent.get(scope, Spend()),
+            reserved=_sum(self._open, scope),
+            doubtful=_sum(self._doubtful, scope),
+        )
+
+    def _take(self, id: str) -> Reservation:
+        found = self._open.pop(id, None) or self._doubtful.pop(id, None)
+        if found is None:
+            raise KeyError(f"no reservation {id}")
+        self._changed.notify_all()
+        return found
+
+
+def _sum(reservations: Mapping[str, Reservation], scope: str) -> Spend:
+    amounts = (one.amount for one in reservations.values() if scope in one.scopes)
+    return sum(chain([Spend()], amounts), start=Spend())
+
+
+def _overruns(limit: Budget, taken: Spend, amount: Spend) -> str | None:
+    """The first unit of which there is not enough."""
+    for unit in UNITS:
+        most = getattr(limit, unit)
+        if most is not None and getattr(taken, unit) + getattr(amount, unit) > most + ROUNDING:
+            return unit
+    return None
+
+
+def _refuse_overrun(scope: str, limit: Budget, gone: Spend, amount: Spend) -> None:
+    if limit.usd is not None and amount.unpriced:
+        raise BudgetExhausted(
+            f"{scope} has a limit of ${limit.usd:g}, and the price of the model is not known",
+            next_step='give it under [model.prices] in aifactory.toml: "MODEL" = '
+            "{ prompt = 1.0, completion = 2.0 }, in US dollars for a million tokens",
+        )
+    if unit := _overruns(limit, gone, amount):
+        before, more, most = (getattr(one, unit) for one in (gone, amount, limit))
+        raise BudgetExhausted(
+            f"{scope}: {before:g} of {most:g} {unit} are taken, the call may take {more:g}",
+            next_step=f"raise the budget of the {scope.partition(':')[0]} ({unit}), "
+            "then `aifactory retry TASK`",
+        )

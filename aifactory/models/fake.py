@@ -1,0 +1,39 @@
+"""A model for tests: answers from a list, in memory, and remembers what it was asked."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from aifactory.errors import AifactoryError, Cancelled
+from aifactory.model import Answer
+from aifactory.models.request import Progress, Request
+
+Outcome = str | Answer | AifactoryError
+
+
+class FakeModel:
+    """Gives or raises the given outcomes in order; the last one repeats. A text is an answer."""
+
+    def __init__(self, outcomes: Sequence[Outcome]) -> None:
+        self._outcomes = [Answer(text=one) if isinstance(one, str) else one for one in outcomes]
+        self._lock = threading.Lock()
+        self.requests: list[Request] = []
+
+    def complete(
+        self,
+        request: Request,
+        *,
+        stop: threading.Event | None = None,
+        progress: Progress | None = None,
+    ) -> Answer:
+        if stop is not None and stop.is_set():
+            raise Cancelled("the call was cancelled")
+        with self._lock:
+            outcome = self._outcomes[min(len(self.requests), len(self._outcomes) - 1)]
+            self.requests.append(request)
+        if isinstance(outcome, AifactoryError):
+            raise outcome
+        if progress is not None:
+            progress(len(outcome.text))
+        return outcome.model_copy(update={"model": outcome.model or request.model})

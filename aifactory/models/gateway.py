@@ -1,0 +1,126 @@
+"""The one door to every model."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from aifactory.model import Answer
+from aifactory.models.persistence import Persistence, Unwitnessed, Waiting, Witness, routes
+from aifactory.models.prices import price
+from aifactory.models.remote import Remote
+from aifactory.models.request import SCRIPTED, Model, Progress, Request
+from aifactory.models.retry import Breaker, RetryPolicy
+from aifactory.models.scripted import Scripted
+from aifactory.settings import Price
+
+
+class Gateway:
+    """Sends `scripted/<file>` to the file, everything else to the model host. Thread-safe."""
+
+    def __init__(
+        self,
+        repository_root: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        prices: Mapping[str, Price] | None = None,
+        through: Callable[[Model], Model] = lambda model: model,
+    ) -> None:
+        """`environment` holds the providers' keys (default: ours), `prices` the owner's own.
+
+        Every try goes `through` what is put around the models.
+        """
+        self.remote = Remote(os.environ if environment is None else environment)
+        self._switch = _Switch(Scripted(repository_root), self.remote, prices or {})
+        self._model = through(self._switch)
+        self._breaker = Breaker()
+        self._numbers = itertools.count(1)
+
+    def __enter__(self) -> Gateway:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def warm(self) -> None:
+        """Starts the model host in the background, so that the first call need not wait for it."""
+        self.remote.warm()
+
+    def close(self) -> None:
+        """Ends the model host with all that it is doing."""
+        self.remote.close()
+
+    def check(self, model: str, api_base: str | None) -> None:
+        """Tells, without a call, what would make every call fail.
+
+        Raises CredentialsMissing, ModelPermanent (no such provider, a bad file of scripted
+        answers) or ModelTransient (the server cannot be reached). Waits for the model host.
+        """
+        self._switch.check(model, api_base)
+
+    def complete(
+        self,
+        request: Request,
+        *,
+        stop: threading.Event | None = None,
+        progress: Progress | None = None,
+        policy: RetryPolicy | None = None,
+        fallbacks: Sequence[str] = (),
+        witness: Witness | None = None,
+        waiting: Waiting | None = None,
+    ) -> Answer:
+        """The answer of the model that the request names, or of a fallback; see `Model.complete`.
+
+        Transient failures are tried again within `policy`. The `witness` hears of every try,
+        `waiting` of every pause between two.
+        """
+        call = Persistence(
+            model=self._model,
+            policy=policy or RetryPolicy(),
+            breaker=self._breaker,
+            witness=witness or Unwitnessed(),
+            stop=stop or threading.Event(),
+            progress=progress,
+            waiting=waiting,
+            numbers=self._numbers,
+        )
+        return call.complete(routes(request, fallbacks))
+
+
+class _Switch:
+    """One try, by whoever knows the model; the owner's price goes before the list's."""
+
+    def __init__(self, scripted: Scripted, remote: Remote, prices: Mapping[str, Price]) -> None:
+        self._scripted = scripted
+        self._remote = remote
+        self._prices = prices
+
+    def check(self, model: str, api_base: str | None) -> None:
+        if model.startswith(SCRIPTED):
+            self._scripted.check(model)
+        else:
+            self._remote.check(model, api_base)
+
+    def complete(
+        self,
+        request: Request,
+        *,
+        stop: threading.Event | None = None,
+        progress: Progress | None = None,
+    ) -> Answer:
+        if request.model.startswith(SCRIPTED):
+            return self._scripted.complete(request, stop=stop, progress=progress)
+        answer = self._remote.complete(request, stop=stop, progress=progress)
+        if request.model not in self._prices:
+            return answer
+        cost = price(request.model, answer.usage, self._prices)
+        return answer.model_copy(update={"cost_usd": cost, "cost_known": True})

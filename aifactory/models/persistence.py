@@ -1,0 +1,164 @@
+"""Goes on until a call is answered: other tries, then other models, within one policy."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from aifactory.errors import Cancelled, ModelPermanent, ModelTransient
+from aifactory.model import Answer
+from aifactory.models.request import Model, Progress, Request
+from aifactory.models.retry import Breaker, RetryPolicy
+
+Waiting = Callable[[float, str], None]  # for how many seconds, and why
+
+
+class Witness(Protocol):
+    """Hears of every try before and after it goes over the wire."""
+
+    def before(self, request: Request) -> Request:
+        """The request to send, perhaps with tighter limits. An error raised here stops the call.
+
+        Its `call_id` is that of this very try: the caller's, a dot, and a number that the gateway
+        gives only once.
+        """
+        ...
+
+    def after(self, request: Request, outcome: Answer | BaseException) -> None:
+        """What became of it; called exactly once for every `before` that returned."""
+        ...
+
+
+class Unwitnessed:
+    """Nobody wants to know."""
+
+    def before(self, request: Request) -> Request:
+        return request
+
+    def after(self, request: Request, outcome: Answer | BaseException) -> None:
+        pass
+
+
+class Clock:
+    """Monotonic time, sleep that a stop ends, and luck."""
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float, stop: threading.Event) -> None:
+        stop.wait(seconds)
+
+    def luck(self) -> float:
+        return random.random()
+
+
+@dataclass
+class Persistence:
+    """One call: its model, its limits, and who hears of it."""
+
+    model: Model
+    policy: RetryPolicy
+    breaker: Breaker
+    witness: Witness
+    stop: threading.Event
+    progress: Progress | None = None
+    waiting: Waiting | None = None
+    clock: Clock = field(default_factory=Clock)
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def complete(self, routes: Sequence[Request]) -> Answer:
+        """The first answer; each of `routes` is the same request to another model.
+
+        Raises the ModelTransient of the last model when the policy allows no more.
+        """
+        began_at = self.clock.now()
+        ends_at = began_at + self.policy.seconds
+        for route in routes[:-1]:
+            try:
+                few = self.policy.tries_before_fallback
+                return self._follow(route, few, ends_at, pause_until=began_at)
+            except ModelTransient:
+                continue
+        return self._follow(routes[-1], self.policy.tries, ends_at, pause_until=ends_at)
+
+    def _follow(self, route: Request, tries: int, ends_at: float, *, pause_until: float) -> Answer:
+        for failed in range(1, tries + 1):
+            self._await_circuit(route, pause_until)
+            try:
+                return self._send(route)
+            except ModelTransient as error:
+                delay = self.policy.delay(failed, error.retry_after, self.clock.luck())
+                if failed == tries or self.clock.now() + delay > ends_at:
+                    raise self._given_up(error, failed) from error
+                self._sleep(delay, error.message)
+        raise AssertionError("a policy allows one try at least")
+
+    def _await_circuit(self, route: Request, until: float) -> None:
+        while wait := self.breaker.wait(provider(route), self.clock.now()):
+            why = f"{provider(route)} failed several times in a row and is left alone for now"
+            if self.clock.now() + wait > until:
+                raise ModelTransient(why, retry_after=wait)
+            self._sleep(wait, why)
+
+    def _sleep(self, seconds: float, why: str) -> None:
+        if self.waiting is not None:
+            self.waiting(seconds, why)
+        self.clock.sleep(seconds, self.stop)
+        if self.stop.is_set():
+            raise Cancelled("cancelled while it waited for another try")
+
+    def _send(self, route: Request) -> Answer:
+        if self.stop.is_set():
+            raise Cancelled("cancelled before it was sent")
+        named = dataclasses.replace(route, call_id=f"{route.call_id}.{next(self.numbers)}")
+        request = self.witness.before(named)
+        try:
+            answer = self.model.complete(request, stop=self.stop, progress=self.progress)
+        except BaseException as error:
+            self._judge(route, error)
+            self.witness.after(request, error)
+            raise
+        self.breaker.succeeded(provider(route))
+        self.witness.after(request, answer)
+        return answer
+
+    def _judge(self, route: Request, error: BaseException) -> None:
+        if isinstance(error, ModelTransient):
+            self.breaker.failed(provider(route), self.clock.now())
+        elif isinstance(error, ModelPermanent):
+            self.breaker.succeeded(provider(route))  # it refuses, but it is there
+
+    def _given_up(self, error: ModelTransient, tries: int) -> ModelTransient:
+        return ModelTransient(
+            f"{error.message} (given up after {tries} {'try' if tries == 1 else 'tries'})",
+            retry_after=error.retry_after,
+            in_doubt=error.in_doubt,
+            next_step="the task is tried again later; `aifactory doctor` checks the provider",
+            evidence=error.evidence,
+        )
+
+
+def provider(request: Request) -> str:
+    """Who answers: the server if one is named, else the first part of the model's name."""
+    return request.api_base or request.model.partition("/")[0]
+
+
+def routes(request: Request, fallbacks: Sequence[str]) -> tuple[Request, ...]:
+    """The request to its own model and to the fallbacks.
+
+    `api_base` holds for those fallbacks that name the same provider as the request, or none.
+    """
+    own = request.model.partition("/")[0] if "/" in request.model else ""
+
+    def to(model: str) -> Request:
+        theirs = model.partition("/")[0] if "/" in model else ""
+        base = request.api_base if theirs in (own, "") else None
+        return dataclasses.replace(request, model=model, api_base=base)
+
+    return (request, *map(to, fallbacks))

@@ -1,0 +1,176 @@
+"""Opens the factory: lock, recovery, parts. What fails here fails before any work is taken."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from aifactory import config, files, gate, git, landing, report, sandbox
+from aifactory.chaos import weather
+from aifactory.enduring import naming_trouble
+from aifactory.errors import AifactoryError, Bug, LockHeld
+from aifactory.events import Reader, Stream
+from aifactory.factory import Factory, OneSandbox
+from aifactory.git import Repository
+from aifactory.journal import Journal
+from aifactory.layout import Layout
+from aifactory.ledger import Ledger
+from aifactory.model import now
+from aifactory.models import Gateway
+from aifactory.prompts import Prompts
+from aifactory.pulse import holder, signature
+from aifactory.purse import Purse
+from aifactory.queue import Queue
+from aifactory.trailers import landed_tasks
+from aifactory.workspace import Workspaces
+
+PATIENCE_ONCE = 0  # more rounds of tries, each of minutes, when nobody waits for better times
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run was asked for. `flags` are settings given on the command line."""
+
+    once: bool = False
+    readers: tuple[Reader, ...] = ()
+    flags: Mapping[str, Any] = field(default_factory=dict)
+    defect: Callable[[BaseException], AifactoryError] = lambda error: Bug(repr(error))
+    chaos: int | None = None  # the seed of trouble made on purpose
+
+
+@contextmanager
+def open_factory(root: Path, options: Options) -> Iterator[Factory]:
+    """The parts of a run, under the daemon's lock, recovered from whatever the last run left."""
+    with naming_trouble(), ExitStack() as stack:
+        repository = git.discover(root)
+        stack.callback(repository.close)
+        layout = Layout(repository.root, repository.git_dir)
+        settings = config.load(repository.root, flags=options.flags, environ=os.environ)
+        lock(layout, stack)
+        stream = Stream()
+        for reader in options.readers:
+            stream.subscribe(reader)
+        stream.emit("daemon.started", pid=os.getpid(), root=str(repository.root))
+        stack.callback(stream.emit, "daemon.stopped")
+        factory = assemble(repository, layout, settings, stream, options, stack)
+        yield factory
+
+
+def lock(layout: Layout, stack: ExitStack) -> None:
+    for folder in (layout.tasks, layout.state, layout.requests):
+        files.make_dir(folder)
+    held = files.Lock(layout.lock)
+    try:
+        held.acquire(signature(""))
+    except LockHeld as error:
+        raise refusal(layout, error) from None
+    stack.callback(held.release)
+
+
+def refusal(layout: Layout, error: LockHeld) -> LockHeld:
+    """Why a second daemon does not start, by name."""
+    pid, stopped = holder(layout.lock.read_text(errors="replace"))
+    if not stopped:
+        return error
+    return LockHeld(
+        f"{error.message}; that process is stopped",
+        next_step=f"`kill -CONT {pid}` lets it go on, `kill -KILL {pid}` ends it without harm",
+    )
+
+
+def assemble(
+    repository: Repository,
+    layout: Layout,
+    settings: config.Config,
+    stream: Stream,
+    options: Options,
+    stack: ExitStack,
+) -> Factory:
+    ledger = Ledger(repository)
+    stream.subscribe(ledger.note)
+    journal = stack.enter_context(Journal(layout.journal))
+    around = weather(options.chaos, journal.epoch, stream)
+    around.begin()
+    tell_recovered(stream, landing.recover(repository, layout, journal))
+    target = target_of(repository, settings)
+    queue = Queue(
+        layout,
+        ledger,
+        stream,
+        lambda: repository.resolve(target) or "",
+        report.markdown,
+        landed=before_the_ledger(repository, target, ledger),
+    )
+    queue.load()
+    purse = Purse(layout.state / "budgets.json")
+    purse.settle(ledger.artifact)
+    purse.tidy(stream.run, queue.records)
+    prices = settings.model.prices
+    models = stack.enter_context(Gateway(repository.root, prices=prices, through=around.model))
+    workspaces = Workspaces(repository, layout, sandbox.owner)
+    stack.callback(workspaces.close)
+    return Factory(
+        repository=repository,
+        layout=layout,
+        config=settings,
+        stream=stream,
+        ledger=ledger,
+        queue=queue,
+        prompts=Prompts(layout, lambda name, why: told(stream, name, why)),
+        models=models,
+        purse=purse,
+        sandbox=OneSandbox(around.sandbox(lambda: cage_of(settings))),
+        workspaces=workspaces,
+        lander=landing.Lander(repository, layout, journal),
+        target=target,
+        python=gate.interpreter(settings.environment.python, repository.root),
+        defect=options.defect,
+        patience=PATIENCE_ONCE if options.once else None,
+    )
+
+
+def cage_of(settings: config.Config) -> sandbox.Sandbox:
+    """The cage for work that nobody watches; a weak one only where the owner accepts it."""
+    weak = settings.policy.accept_weak_limits
+    choose = sandbox.choose if weak else sandbox.choose_strong
+    return choose(settings.sandbox.backend)
+
+
+def tell_recovered(stream: Stream, found: Iterable[landing.Recovery]) -> None:
+    for one in found:
+        stream.emit("daemon.recovered", one.task_id or None, what=one.what, detail=one.detail)
+
+
+def before_the_ledger(
+    repository: Repository, target: str, ledger: Ledger
+) -> Callable[[], Mapping[str, str]]:
+    """What landed according to the target branch alone, looked up when it is first asked for.
+
+    Only a repository without a ledger needs this, such as a fresh clone.
+    """
+    if ledger.tip():
+        return dict
+    return cache(lambda: landed_tasks(repository, target))
+
+
+def told(stream: Stream, name: str, why: str) -> None:
+    stream.emit("prompt.broken", agent=name, problems=why)
+
+
+def target_of(repository: Repository, settings: config.Config) -> str:
+    branch = settings.land.branch
+    return f"refs/heads/{branch}" if branch else repository.target()
+
+
+def beat(factory: Factory) -> None:
+    """Leave a sign of life; lost in a crash without harm."""
+    said = json.dumps({"pid": os.getpid(), "at": now(), "run": factory.stream.run})
+    temporary = factory.layout.heartbeat.with_suffix(".tmp")
+    temporary.write_text(said)
+    files.rename(temporary, factory.layout.heartbeat)

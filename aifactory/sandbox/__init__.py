@@ -1,0 +1,31 @@
+"""The cage: the only way that a command is run.
+
+`choose()` finds a sandbox that works here, `Sandbox.run(Spec(...))` runs one command in it and
+returns a `CommandRecord`, or raises `SandboxUnusable`: there is no result from outside a cage.
+"""
+
+from __future__ import annotations
+
+from aifactory.sandbox.choice import Finding, choose, choose_strong, self_test, weakness
+from aifactory.sandbox.exec import run_in
+from aifactory.sandbox.fake import FakeSandbox
+from aifactory.sandbox.owner import owner
+from aifactory.sandbox.spec import Limits, Sandbox, Spec
+from aifactory.sandbox.toolchain import Toolchain, own_toolchain, toolchain
+
+__all__ = [
+    "FakeSandbox",
+    "Finding",
+    "Limits",
+    "Sandbox",
+    "Spec",
+    "Toolchain",
+    "choose",
+    "choose_strong",
+    "own_toolchain",
+    "owner",
+    "run_in",
+    "self_test",
+    "toolchain",
+    "weakness",
+]

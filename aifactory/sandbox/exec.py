@@ -1,0 +1,109 @@
+"""One command in any directory that a user names, as a gate would run it.
+
+The directory is copied into a workspace of the sandbox user's, which the command sees at the
+directory's own path; what it changed is copied back afterwards. So the directory keeps its
+owner even if this process is killed, and may lie where the sandbox user cannot go. What does not
+pass in either direction is said in `mirror.py`. What the spec makes readable inside it (an
+environment, say) is shown and not carried. Only for an ordinary user under firejail, which then
+cannot mount, the command runs in the directory itself: what would not be carried is masked, or
+removed when it is new.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from aifactory.errors import DiskFull, EnvironmentUnusable, InvalidInput
+from aifactory.layout import cache_home
+from aifactory.model import CommandRecord
+from aifactory.sandbox.confined import Confined
+from aifactory.sandbox.mirror import copy_back, copy_in, marks, measure, tidy, unseen
+from aifactory.sandbox.owner import free_owner
+from aifactory.sandbox.scratch import bounded
+from aifactory.sandbox.spec import Sink, Spec
+
+
+def run_in(
+    sandbox: Confined, spec: Spec, sink: Sink | None = None, stop: threading.Event | None = None
+) -> CommandRecord:
+    """Run a spec whose workspace is any directory of the user's, and bring its changes back.
+
+    Raises InvalidInput when there is nothing to run or no such directory, SandboxUnusable when
+    the cage does not hold. `details["left_behind"]` names what was not brought back, and why.
+    """
+    if not spec.argv:
+        raise InvalidInput("no command was given", next_step="put it behind `--`")
+    if not spec.workspace.is_dir():
+        raise InvalidInput(f"{spec.workspace} is not a directory")
+    spec, stop = replace(spec, workspace=spec.workspace.resolve()), stop or threading.Event()
+    # A thread of its own: mounts that it makes for itself are gone when it is.
+    with ThreadPoolExecutor(1) as alone:
+        way = _mirrored if sandbox.can_move else _in_place
+        job = alone.submit(way, sandbox, spec, sink, stop)
+        try:
+            return job.result()
+        except OSError as error:
+            kind = DiskFull if error.errno == errno.ENOSPC else EnvironmentUnusable
+            raise kind(f"the directory cannot be carried: {error}") from error
+        except BaseException:
+            stop.set()
+            raise
+
+
+def _mirrored(
+    sandbox: Confined, spec: Spec, sink: Sink | None, stop: threading.Event
+) -> CommandRecord:
+    directory, leave = spec.workspace, _shown(spec)
+    _sweep()
+    with tempfile.TemporaryDirectory(prefix=f"exec-{os.getpid()}-", dir=cache_home()) as parent:
+        Path(parent).chmod(0o755)
+        workspace = Path(parent, "workspace")
+        workspace.mkdir(mode=0o755)
+        user = free_owner()
+        with bounded(workspace, spec.limits, *measure(directory, leave)) as limits:
+            if user:
+                os.chown(workspace, *user)
+            copy_in(directory, workspace, user, leave)
+            before = marks(workspace, leave)
+            here = replace(spec, workspace=workspace, mounted_at=directory, limits=limits)
+            record = sandbox.stream(here, stop, sink)
+            left = copy_back(workspace, directory, before, leave)
+    return _with_left(record, left)
+
+
+def _in_place(
+    sandbox: Confined, spec: Spec, sink: Sink | None, stop: threading.Event
+) -> CommandRecord:
+    """For an ordinary user where nothing can be mounted: in the directory itself, tidied after."""
+    directory, leave = spec.workspace, _shown(spec)
+    before, masked = marks(directory, leave), tuple(unseen(directory))
+    try:
+        record = sandbox.stream(replace(spec, masked=masked), stop, sink)
+    finally:
+        left = tidy(directory, before, set(masked), leave)
+    return _with_left(record, left)
+
+
+def _with_left(record: CommandRecord, left: list[str]) -> CommandRecord:
+    return record.model_copy(update={"details": {**record.details, "left_behind": left}})
+
+
+def _shown(spec: Spec) -> frozenset[str]:
+    """The readable trees inside the directory, by their names from its top."""
+    inside = (path for path in spec.readable if path.is_relative_to(spec.workspace))
+    return frozenset(str(path.relative_to(spec.workspace)) for path in inside)
+
+
+def _sweep() -> None:
+    """Remove what killed processes left; their mounts went with them."""
+    cache_home().mkdir(parents=True, exist_ok=True)
+    for left in cache_home().glob("exec-*-*"):
+        if not Path("/proc", left.name.split("-")[1]).exists():
+            shutil.rmtree(left, ignore_errors=True)

@@ -1,0 +1,198 @@
+"""What can be set, each with its meaning, unit and default. Where values come from: `config`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints
+from pydantic.fields import FieldInfo
+
+from aifactory.model import Budget, Value
+
+Positive = Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000_000)]
+Text = Annotated[str, StringConstraints(max_length=10_000, pattern=r"^[^\x00]*\S[^\x00]*$")]
+Texts = Annotated[tuple[Text, ...], Field(max_length=1000)]
+
+# Ordinary tools of building and testing. Nothing that fetches: the sandbox has no network anyway.
+TOOLS = (
+    *("python", "python3", "python3.*", "pytest", "ruff", "mypy", "tox", "nox", "uv", "pip"),
+    *(
+        "make",
+        "cmake",
+        "ctest",
+        "ninja",
+        "gcc",
+        "g++",
+        "cc",
+        "c++",
+        "clang",
+        "cargo",
+        "rustc",
+        "go",
+    ),
+    *("node", "npm", "npx", "pnpm", "yarn", "deno", "bun", "tsc", "java", "javac", "mvn", "gradle"),
+    *("dotnet", "ruby", "bundle", "rake", "php", "perl", "bash", "sh", "true", "false"),
+    *(
+        "test",
+        "[",
+        "echo",
+        "printf",
+        "cat",
+        "head",
+        "tail",
+        "wc",
+        "sort",
+        "uniq",
+        "cut",
+        "tr",
+        "ls",
+    ),
+    *("find", "grep", "sed", "awk", "diff", "cmp", "mkdir", "touch", "cp", "mv", "rm", "chmod"),
+    *("stat", "sha256sum", "md5sum", "git", "jq", "sleep", "timeout", "seq", "tee", "date"),
+    *("basename", "dirname", "realpath", "readlink", "id", "uname", "expr", "xargs"),
+    "./**",  # programs of the repository itself
+)
+
+
+class Section(Value):
+    """A table of aifactory.toml. A wrong type is an error, never converted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Price(Section):
+    prompt: Amount = Field(description="US dollars for a million tokens of prompt.")
+    completion: Amount = Field(description="US dollars for a million tokens of completion.")
+
+
+class Model(Section):
+    default: Text | None = Field(
+        None, description="The model of agents that name none: a LiteLLM name, or scripted/<file>."
+    )
+    api_base: Text | None = Field(None, description="Address of an OpenAI-compatible server.")
+    fallbacks: Texts = Field((), description="Models tried in turn when the first cannot answer.")
+    seconds: Positive = Field(600.0, description="Wall-clock limit of one call, in seconds.")
+    stall_seconds: Positive = Field(120.0, description="Longest silence in an answer, in seconds.")
+    parameters: dict[str, Any] = Field({}, description="More for every call, such as temperature.")
+    prices: dict[str, Price] = Field({}, description="Prices by model, where no list knows them.")
+
+
+class Gate(Section):
+    commands: Texts = Field((), description="Run in the sandbox on exactly what would land.")
+    timeout: Positive = Field(600.0, description="Limit of one command, in seconds.")
+    keep: Texts = Field(
+        (), description="Globs of new files that may stay from one command to the next: build/**."
+    )
+
+
+class Agents(Section):
+    default: Text = Field("coder", description="The agent of tasks that name none.")
+
+
+class Land(Section):
+    mode: Literal["auto", "approve", "branch", "pr"] = Field(
+        "auto", description="How verified work lands, where the task does not say."
+    )
+    branch: Text | None = Field(
+        None, description="The target branch; unset: the one checked out when the daemon started."
+    )
+
+
+class Environment(Section):
+    python: Text | None = Field(
+        None, description="Interpreter of `python` commands; unset: .venv, else the daemon's."
+    )
+
+
+class Policy(Section):
+    commands: Texts = Field(TOOLS, description="Programs that may run in the sandbox, by name.")
+    protected: Texts = Field(
+        (), description="More globs that only a task that names the file changes."
+    )
+    max_files: Count = Field(500, description="Most files that one proposal may change.")
+    max_bytes: Count = Field(16 << 20, description="Most bytes that one proposal may write.")
+    accept_weak_limits: bool = Field(
+        False, description="Run even where memory, processes and disk cannot be limited in total."
+    )
+
+
+class Ceiling(Budget):
+    """A hard stop, as the configuration gives it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    usd: Amount | None = Field(None, description="Most US dollars.")
+    tokens: Annotated[int, Field(ge=0, le=10**15)] | None = Field(None, description="Most tokens.")
+    seconds: Positive | None = Field(None, description="Most wall-clock seconds.")
+
+
+class Budgets(Section):
+    call: Ceiling = Ceiling()
+    task: Ceiling = Ceiling()
+    agent: Ceiling = Ceiling()
+    day: Ceiling = Ceiling()
+    run: Ceiling = Ceiling()
+
+
+class Run(Section):
+    jobs: Annotated[int, Field(ge=1, le=1000)] = Field(4, description="Tasks worked on at once.")
+    log_format: Literal["console", "json"] | None = Field(
+        None, description="Unset: console on a terminal, JSON lines otherwise."
+    )
+
+
+class Limits(Section):
+    """The bounds of one command and all its processes, beside its time."""
+
+    memory_bytes: Count = Field(2 << 30, description="Memory of all processes together.")
+    processes: Count = Field(256, description="Processes at once.")
+    file_bytes: Count = Field(256 << 20, description="Size of one file.")
+    disk_bytes: Count = Field(512 << 20, description="What may be added to the workspace, bytes.")
+    disk_files: Count = Field(12_000, description="What may be added to the workspace, files.")
+    temporary_bytes: Count = Field(256 << 20, description="Size of /tmp, /dev/shm and the home.")
+    open_files: Count = Field(1024, description="Open files of one process.")
+    output_bytes: Count = Field(200_000, description="How much of the output is kept, in bytes.")
+    output_cap: Count = Field(50_000_000, description="More output than this ends the command.")
+
+
+class Sandbox(Section):
+    backend: Literal["firejail", "bubblewrap"] | None = Field(
+        None, description="Unset: firejail if it works here, else bubblewrap, else nothing runs."
+    )
+    limits: Limits = Limits()
+
+
+class Settings(Value):
+    """All the sections."""
+
+    model: Model = Model()
+    gate: Gate = Gate()
+    agents: Agents = Agents()
+    land: Land = Land()
+    environment: Environment = Environment()
+    policy: Policy = Policy()
+    budget: Budgets = Budgets()
+    run: Run = Run()
+    sandbox: Sandbox = Sandbox()
+
+
+@cache
+def keys() -> Mapping[str, FieldInfo]:
+    """Every key that can be set, in the order of the sections."""
+    return {
+        key: field for name in Settings.model_fields for key, field in _leaves(Settings, name, "")
+    }
+
+
+def _leaves(owner: type[Value], name: str, prefix: str) -> Iterator[tuple[str, FieldInfo]]:
+    field = owner.model_fields[name]
+    kind = field.annotation
+    if isinstance(kind, type) and issubclass(kind, Value):
+        for inner in kind.model_fields:
+            yield from _leaves(kind, inner, f"{prefix}{name}.")
+    elif prefix:  # what stands outside every section is no setting
+        yield prefix + name, field

@@ -1,0 +1,168 @@
+"""From a proposal to a verified candidate: the tree is computed first, then judged in the cage."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from functools import partial
+
+from aifactory import gate, landing, policy, sandbox
+from aifactory.agents import Agent
+from aifactory.errors import GateBroken, GateFailed, ScopeViolation
+from aifactory.factory import Factory
+from aifactory.gate import GateResult, Room
+from aifactory.git import Identity
+from aifactory.leaks import leaks
+from aifactory.ledger import WRITER
+from aifactory.model import CommandRecord, Proposal, Record, Task
+from aifactory.narration import one_line, printable
+from aifactory.redaction import masked
+from aifactory.tree import GitTree
+
+
+def check_scope(factory: Factory, task: Task, agent: Agent, proposal: Proposal) -> None:
+    """Refuse a change outside what task, agent and owner allow, before anything is written."""
+    tree = GitTree(factory.repository, proposal.base)
+    policy.check(
+        task,
+        proposal.changes,
+        base_paths={path: entry.mode for path, entry in tree.entries.items()},
+        policy=factory.config.policy,
+        gate_commands=factory.config.gate.commands,
+        agent_scope=agent.scope,
+    )
+    check_leaks(proposal, tree)
+
+
+def check_leaks(proposal: Proposal, tree: GitTree) -> None:
+    """Refuse a change that writes a secret, before it is recorded anywhere."""
+    if found := dict.fromkeys(leaks(proposal.changes, tree.read)):
+        places = ", ".join(f"{path!r} line {line}" for path, line in found)
+        raise ScopeViolation(
+            f"{places}: this looks like a secret, which must never be committed",
+            next_step="read it from the environment instead, or write a key no service could give",
+        )
+
+
+def candidate_of(factory: Factory, task: Task, proposal: Proposal) -> landing.Candidate:
+    """The commit that would land, built in quarantine: nothing of it is visible yet."""
+    record = factory.queue.records[task.task_id]
+    return landing.prepare(
+        factory.repository,
+        factory.layout,
+        proposal,
+        target=factory.target,
+        message=message_of(task, proposal, record),
+        author=Identity(proposal.agent, f"{proposal.agent}@aifactory.localhost"),
+        committer=WRITER,
+        at=int(time.time()),
+    )
+
+
+TRAILER = re.compile(r"(?:Aifactory-[\w-]+|^\s*[\w-]+-by)\s*:", re.IGNORECASE)
+
+
+def message_of(task: Task, proposal: Proposal, record: Record) -> str:
+    """Subject, summary and the trailers that bind the commit to what made it.
+
+    Nothing that the task or the model wrote can pass for such a trailer.
+    """
+    written = one_line(task.title or task.description.strip().splitlines()[0])
+    title = TRAILER.sub(lambda found: found[0].rstrip(": "), written)
+    subject = title if len(title) <= 72 else title[:69].rstrip() + "..."
+    trailers = {
+        "Task": task.task_id,
+        "Agent": proposal.agent,
+        "Model": one_line(proposal.model) or "none",
+        "Prompt": proposal.prompt_sha256,
+        "Proposal": proposal.digest,
+        "Attempt": proposal.attempt,
+        "Cost": f"{record.cost_usd:.6f} USD",
+    }
+    block = "\n".join(f"Aifactory-{name}: {value}" for name, value in trailers.items())
+    said = printable(proposal.summary).splitlines()
+    told = [line for line in said if not TRAILER.search(line)]
+    summary = "\n".join(told).strip()
+    body = [summary] if summary and summary != subject else []
+    return masked("\n\n".join([subject, *body, block]))
+
+
+def judge(
+    factory: Factory, task: Task, candidate: landing.Candidate, stop: threading.Event
+) -> GateResult:
+    """Run the gate on exactly the tree of the candidate; a red one raises GateFailed."""
+    with factory.workspaces.lease() as workspace:
+        result = gate.run(
+            Room(
+                workspace=workspace,
+                sandbox=factory.sandbox(),
+                python=factory.python,
+                task=task,
+                repository=candidate.repository,
+                tree=candidate.tree,
+                base=factory.repository.tree_of(candidate.base),
+                commands=factory.config.gate.commands,
+                keep=factory.config.gate.keep,
+                allowed=factory.config.policy.commands,
+                limits=sandbox.Limits(**factory.config.sandbox.limits.model_dump()),
+                timeout=factory.config.gate.timeout,
+                stop=stop,
+                on_start=partial(tell_start, factory, task.task_id, candidate.attempt),
+                on_command=partial(tell_end, factory, task.task_id, candidate.attempt),
+            )
+        )
+    data = {"ok": result.ok, "tree": candidate.tree, "commit": candidate.commit}
+    factory.stream.emit("gate.finished", task.task_id, candidate.attempt, **data)
+    if result.missing_programs:
+        named = ", ".join(result.missing_programs)
+        broken = GateBroken(
+            f"the gate cannot start: the sandbox has no {named}", evidence=result.evidence()
+        )
+        broken.commands = result.commands
+        raise broken
+    if not result.ok:
+        error = GateFailed(result.message, evidence=result.evidence())
+        error.verdicts, error.commands = result.verdicts, result.commands
+        raise error
+    return result
+
+
+def tell_start(factory: Factory, task_id: str, attempt: int, command: str) -> None:
+    factory.stream.emit("command.started", task_id, attempt, command=command)
+
+
+def tell_end(factory: Factory, task_id: str, attempt: int, record: CommandRecord) -> None:
+    factory.stream.emit(
+        "command.finished",
+        task_id,
+        attempt,
+        argv=list(record.argv),
+        exit_code=record.exit_code,
+        seconds=round(record.seconds, 3),
+        denied=record.denied,
+    )
+
+
+def gate_artifacts(
+    factory: Factory, task_id: str, number: int, result: GateResult
+) -> dict[str, bytes]:
+    verdicts = [verdict.model_dump() for verdict in result.verdicts]
+    records = [command.model_dump() for command in result.commands]
+    shown = {"ok": result.ok, "failure": None, "evidence": "", "verdicts": verdicts}
+    lines = b"".join(command.model_dump_json().encode() + b"\n" for command in result.commands)
+    return {
+        f"gate-{number}.json": json.dumps(shown | {"commands": records}, indent=1).encode() + b"\n",
+        "commands.jsonl": factory.ledger.append(task_id, "commands.jsonl", lines),
+    }
+
+
+def patch_of(candidate: landing.Candidate) -> bytes:
+    """The candidate's change as Git writes it."""
+    repository = candidate.repository
+    old = repository.tree_of(candidate.base)
+    return repository.run(
+        "diff-tree", "-r", "-p", "--binary", "--full-index", "--no-ext-diff", "--no-textconv",
+        "--no-renames", old, candidate.tree,
+    )  # fmt: skip

@@ -1,0 +1,32 @@
+"""Every agent that ships, at work in `examples/agents`: a real daemon, gate and sandbox."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+
+from aifactory.layout import shipped
+from tests.conftest import Checkout
+
+
+def test_every_agent_does_its_example(make_checkout: Callable[..., Checkout]) -> None:
+    checkout = make_checkout("shop")
+    shutil.copytree(shipped("examples") / "agents", checkout.root, dirs_exist_ok=True)
+    checkout.commit({}, "a shop")
+    done = subprocess.run(
+        [sys.executable, "-m", "aifactory", "run", "--once"],
+        cwd=checkout.root,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    authors = set(checkout.git("log", "--format=%an").splitlines())
+    agents = {path.stem for path in shipped("prompts").glob("[!_]*.md")}
+    assert agents <= authors
+    files = [json.loads(path.read_text()) for path in (checkout.root / "tasks").iterdir()]
+    assert {task["assignee"] for task in files} == agents

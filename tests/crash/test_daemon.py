@@ -1,0 +1,62 @@
+"""The daemon is killed, starved and started side by side, and nothing is lost or done twice.
+
+Short forms; `CRASH_POINTS=1 make crash` tries every point, `CRASH_KILLS=200` kills as often,
+`CRASH_HARNESS=FILE` hands daemon.py to a program that crashes others at every system call.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+EVERY = os.environ.get("CRASH_POINTS", "140")
+KILLS = int(os.environ.get("CRASH_KILLS", "3"))
+HARNESS = os.environ.get("CRASH_HARNESS")
+SERVER = os.environ.get("CRASH_SERVER")
+MODES = ("tree", "proc", "torn", "EIO,ENOSPC", "reorder")
+
+
+def tool(name: str, *options: str) -> Any:
+    command = [sys.executable, "-W", "error", str(HERE / f"{name}.py"), *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("fault", ["kill", "full", "eio"])
+def test_at_every_step_it_comes_out_before_or_after_each_task(fault: str) -> None:
+    found = tool("daemon_sweep", "--fault", fault, "--every", EVERY, "--from", "7")
+    assert found["wrong"] == []
+    assert set(found["ends"]) > {"0"}, "no run was cut off"
+
+
+@pytest.mark.timeout(7200)
+def test_killed_at_random_everything_lands_once_and_no_attempt_asks_twice() -> None:
+    tasks = str(min(50, 2 * KILLS))
+    options = ["--tasks", tasks, "--kills", str(KILLS), "--seed", "3"]
+    found = tool("kills", *options, *(["--server", SERVER] if SERVER else []))
+    assert found["kills"] > 0
+    assert found["calls"] <= found["attempts"]
+
+
+if HARNESS:
+
+    @pytest.mark.timeout(7200)
+    @pytest.mark.parametrize("mode", MODES)
+    def test_a_tool_that_crashes_at_system_calls_finds_nothing(mode: str) -> None:
+        program = shlex.join([sys.executable, str(HERE / "daemon.py")])
+        plain = " --plain" if mode == "reorder" else ""
+        command = [sys.executable, str(HARNESS), "--mode", mode, "--ignore", "^cache/"]
+        for name in ("setup", "run", "recover", "check"):
+            command += [f"--{name}", f"{program} {name}{plain}"]
+        done = subprocess.run([*command, "--seconds", "600"], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout[-3000:]

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from aifactory.errors import BudgetExhausted, Cancelled, ModelPermanent, ModelTransient
+from aifactory.model import Answer, Budget, Usage
+from aifactory.models import Budgets, Meter, Request
+from aifactory.settings import Price
+
+PRICES = {"x": Price(prompt=0.0, completion=10.0)}  # a cent buys 1000 tokens of completion
+ASKED = Request("c.1", "t1", "x", ({"role": "user", "content": "hello"},))
+TASK = "task:t1"
+
+
+def meter(budget: Budget) -> tuple[Meter, Budgets]:
+    budgets = Budgets()
+    return Meter(budgets, {TASK: budget}, PRICES), budgets
+
+
+def test_without_a_limit_the_request_goes_as_it_is() -> None:
+    paid, _ = meter(Budget())
+    assert paid.before(ASKED) == ASKED
+
+
+def test_the_longest_completion_is_what_the_money_buys() -> None:
+    paid, budgets = meter(Budget(usd=0.05))
+    assert paid.before(ASKED).parameters == {"max_tokens": 5000}
+    assert budgets.balance(TASK).reserved.usd == pytest.approx(0.05)
+
+
+def test_a_limit_of_tokens_holds_for_prompt_and_completion_together() -> None:
+    paid, budgets = meter(Budget(tokens=1000))
+    sent = paid.before(ASKED)
+    assert 900 < sent.parameters["max_tokens"] < 1000
+    assert budgets.balance(TASK).reserved.tokens == 1000
+
+
+def test_a_limit_of_the_requests_own_is_only_lowered() -> None:
+    paid, _ = meter(Budget(usd=0.05))
+    short = dataclasses.replace(ASKED, parameters={"max_completion_tokens": 300})
+    assert paid.before(short).parameters == {"max_completion_tokens": 300}
+
+
+def test_the_wall_clock_is_what_is_left_of_the_seconds() -> None:
+    paid, _ = meter(Budget(seconds=30))
+    assert paid.before(ASKED).seconds == 30
+
+
+def test_money_for_half_a_sentence_is_not_enough() -> None:
+    paid, budgets = meter(Budget(usd=0.001))
+    with pytest.raises(BudgetExhausted):
+        paid.before(ASKED)
+    assert budgets.balance(TASK).taken.usd == 0
+
+
+def test_an_answer_is_settled_at_its_real_cost() -> None:
+    paid, budgets = meter(Budget(usd=0.05))
+    sent = paid.before(ASKED)
+    paid.after(sent, Answer(text="", usage=Usage(prompt=3, completion=4), cost_usd=0.001))
+    balance = budgets.balance(TASK)
+    assert (balance.spent.usd, balance.spent.tokens, balance.reserved.usd) == (0.001, 7, 0)
+
+
+@pytest.mark.parametrize("outcome", [ModelTransient("503"), ModelPermanent("400")])
+def test_a_refused_call_costs_nothing(outcome: Exception) -> None:
+    paid, budgets = meter(Budget(usd=0.05))
+    paid.after(paid.before(ASKED), outcome)
+    assert budgets.balance(TASK).taken.usd == 0
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [ModelTransient("cut", in_doubt=True), Cancelled("cut", in_doubt=True), ZeroDivisionError()],
+)
+def test_a_call_that_broke_off_may_have_been_charged(outcome: Exception) -> None:
+    paid, budgets = meter(Budget(usd=0.05))
+    paid.after(paid.before(ASKED), outcome)
+    doubtful = budgets.balance(TASK).doubtful
+    assert doubtful.usd == pytest.approx(0.05)
+    assert doubtful.seconds < 60, "how long it took is known"

@@ -1,0 +1,178 @@
+"""Bombs of every kind are contained, and nothing survives: not the end, the deadline, our death."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from aifactory.sandbox import Limits
+from aifactory.sandbox.confined import Confined
+from tests.sandbox.conftest import Run
+
+MIB = 1 << 20
+SMALL = Limits(
+    seconds=20,
+    memory_bytes=256 * MIB,
+    processes=60,
+    file_bytes=64 * MIB,
+    disk_bytes=64 * MIB,
+    disk_files=2000,
+    temporary_bytes=64 * MIB,
+    output_bytes=1000,
+    output_cap=1_000_000,
+)
+DAEMONS = "for i in 1 2 3; do (setsid sh -c \"trap '' TERM INT HUP; sleep {0}\" &); done; "
+FORK = """
+import os, time
+for made in range(1000):
+    try:
+        if os.fork() == 0: time.sleep(30); os._exit(0)
+    except OSError: break
+print(made)
+"""
+HOLD = """
+import os, time
+pids = []
+for _ in range(4):
+    pid = os.fork()
+    if pid == 0:
+        held = b'x' * (150 << 20); time.sleep(2); os._exit(0)
+    pids.append(pid)
+time.sleep(1.5)
+assert all(os.waitpid(pid, os.WNOHANG) == (0, 0) for pid in pids)
+print('all hold')
+"""
+MANY = "for i in range(100): open(f'f{i}', 'wb').write(b'x' * (8 << 20))\nprint('written')"
+FILES = "for i in range(40000): open(f'f{i}', 'w').close()\nprint('made')"
+UNLINKED = """
+import os
+kept = []
+for i in range(100):
+    kept.append(open('f', 'wb')); os.unlink('f'); kept[-1].write(b'x' * (8 << 20))
+print('written')
+"""
+SEGMENTS = """
+import ctypes, time
+c = ctypes.CDLL(None); c.shmat.restype = ctypes.c_void_p
+for i in range(20):
+    ctypes.memset(c.shmat(c.shmget(0, 32 << 20, 0o600), None, 0), 1, 32 << 20)
+time.sleep(1); print('held')
+"""
+TEMPORARY = """
+for place in ('/tmp', '/dev/shm'):
+    for i in range(10):
+        open(f'{place}/f{i}', 'wb').write(b'x' * (32 << 20))
+print('written')
+"""
+
+
+def test_a_fork_bomb_is_stopped(run: Run) -> None:
+    record = run("python", "-c", FORK, limits=SMALL)
+    assert int(record.output) <= SMALL.processes
+
+
+@pytest.mark.parametrize(
+    ("bomb", "claim"),
+    [
+        ("x = b'x' * (400 << 20); print('held')", "held"),
+        (HOLD, "all hold"),
+        (TEMPORARY, "written"),
+        (SEGMENTS, "held"),
+        (MANY, "written"),
+        (FILES, "made"),
+        (UNLINKED, "written"),
+        ("open('f', 'wb').write(b'x' * (100 << 20)); print('written')", "written"),
+        ("open('f', 'wb').truncate(10 << 30); print('written')", "written"),
+    ],
+    ids=[
+        "memory",
+        "spread",
+        "temporary",
+        "segments",
+        "disk",
+        "files",
+        "unlinked",
+        "file",
+        "sparse",
+    ],
+)
+def test_a_bomb_does_not_reach_its_end(run: Run, bomb: str, claim: str) -> None:
+    record = run("python", "-c", bomb, limits=SMALL)
+    assert claim not in record.output
+    assert not record.ok
+
+
+def test_what_stays_within_the_bounds_goes_on(run: Run) -> None:
+    """The guard stops everything to count, more than once here, and lets it go on."""
+    script = "for i in range(48): open(f'f{i}', 'wb').write(b'x' * (1 << 20))\nprint('written')"
+    record = run("bash", "-c", f'python -c "{script}" | cat; wait', limits=SMALL)
+    assert (record.exit_code, record.output) == (0, "written\n")
+
+
+def test_disk_and_memory_are_named_as_what_killed(run: Run) -> None:
+    assert run("python", "-c", UNLINKED, limits=SMALL).killed_by == "disk"
+    assert run("python", "-c", "x = b'x' * (400 << 20)", limits=SMALL).killed_by == "memory"
+
+
+def test_endless_output_is_cut_and_only_its_ends_are_kept(run: Run) -> None:
+    record = run("sh", "-c", "echo first; yes", limits=SMALL)
+    assert record.killed_by == "output"
+    assert record.output.startswith("first\n")
+    assert len(record.output) < 2 * SMALL.output_bytes
+    assert record.output_bytes < 20 * SMALL.output_cap
+
+
+def test_a_deadline_ends_all(run: Run) -> None:
+    record = run("sh", "-c", DAEMONS.format(9871) + "sleep 9871", limits=Limits(seconds=1))
+    assert (record.timed_out, record.killed_by) == (True, "deadline")
+    assert record.seconds < 4
+    assert alive("9871") == 0
+
+
+def test_nothing_outlives_the_command(run: Run) -> None:
+    record = run("sh", "-c", DAEMONS.format(9872) + "exit 3")
+    assert record.exit_code == 3
+    assert record.seconds < 3
+    assert alive("9872") == 0
+
+
+DAEMON = """
+import sys
+from pathlib import Path
+from aifactory.sandbox import Spec, choose
+print(choose({name!r}).run(Spec(("sh", "-c", {command!r}), Path({workspace!r}))))
+"""
+
+
+def test_nothing_outlives_the_daemon(cage: Confined, workspace: Path) -> None:
+    command = DAEMONS.format(9873) + "touch started; trap '' TERM; sleep 9873"
+    script = DAEMON.format(name=cage.name, command=command, workspace=str(workspace))
+    with subprocess.Popen([sys.executable, "-c", script]) as daemon:
+        wait_for(lambda: (workspace / "started").exists() and alive("9873") > 0)
+        daemon.send_signal(signal.SIGKILL)
+    wait_for(lambda: alive("9873") == 0)
+
+
+def alive(argument: str) -> int:
+    """How many processes of the machine sleep for that long."""
+    return sum(_is_sleep(path, argument) for path in Path("/proc").glob("[0-9]*/cmdline"))
+
+
+def _is_sleep(path: Path, argument: str) -> bool:
+    try:
+        return path.read_bytes().split(b"\0")[:2] == [b"sleep", argument.encode()]
+    except OSError:
+        return False
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)

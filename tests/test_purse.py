@@ -1,0 +1,67 @@
+"""What is spent is remembered, whatever ends the daemon; what is over is forgotten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aifactory.config import parse
+from aifactory.errors import BudgetExhausted, EnvironmentUnusable
+from aifactory.model import Answer, Budget, Task, Usage, now
+from aifactory.models.budgets import Spend
+from aifactory.purse import Purse, limits, tightest
+
+LIMITS = {"task:t1": Budget(usd=1.0)}
+
+
+def spent(purse: Purse, scope: str) -> float:
+    return purse.budgets.balance(scope).taken.usd
+
+
+def test_the_tightest_of_each_unit_counts() -> None:
+    assert tightest(Budget(usd=2, tokens=5), Budget(usd=1), Budget()) == Budget(usd=1, tokens=5)
+
+
+def test_a_call_has_to_keep_the_limits_of_task_agent_day_and_run() -> None:
+    config = parse(b"[budget.day]\nusd = 9.0\n[budget.task]\nusd = 2.0\n")
+    task = Task(task_id="t1", description="d", budget=Budget(usd=1.0))
+    kept = limits(config, task, "coder", Budget(tokens=7), "r1")
+    assert kept["task:t1"] == Budget(usd=1.0, tokens=7)
+    assert kept[f"day:{now()[:10]}"].usd == 9.0
+    assert {"agent:coder", "run:r1"} <= kept.keys()
+
+
+def test_money_put_aside_is_still_gone_after_a_crash(tmp_path: Path) -> None:
+    purse = Purse(tmp_path / "budgets.json")
+    purse.budgets.reserve("t1/1/r1.1", Spend(usd=0.75), LIMITS)
+    purse.save()
+    again = Purse(tmp_path / "budgets.json")
+    assert spent(again, "task:t1") == 0.75
+    with pytest.raises(BudgetExhausted):
+        again.budgets.reserve("t1/2/r2.1", Spend(usd=0.5), LIMITS)
+
+
+def test_a_recorded_answer_settles_what_it_really_took(tmp_path: Path) -> None:
+    purse = Purse(tmp_path / "budgets.json")
+    purse.budgets.reserve("t1/1/r1.1", Spend(usd=0.75), LIMITS)
+    purse.save()
+    answer = Answer(text="a", cost_usd=0.25, usage=Usage(prompt=1, completion=1))
+    again = Purse(tmp_path / "budgets.json")
+    again.settle(lambda task, name: answer.model_dump_json().encode())
+    assert spent(again, "task:t1") == 0.25
+
+
+def test_what_is_over_is_forgotten_what_is_open_is_kept(tmp_path: Path) -> None:
+    purse = Purse(tmp_path / "budgets.json")
+    scopes = {name: Budget() for name in ("task:t1", "task:t2", "run:old", "day:1999-01-01")}
+    purse.budgets.reserve("c", Spend(usd=1), scopes)
+    purse.budgets.settle("c", Spend(usd=1))
+    purse.tidy("new", {"t1"})
+    assert purse.budgets.state.spent.keys() == {"task:t1"}
+
+
+def test_a_file_that_cannot_be_read_stops_the_work(tmp_path: Path) -> None:
+    (tmp_path / "budgets.json").write_text("{")
+    with pytest.raises(EnvironmentUnusable, match="what was spent"):
+        Purse(tmp_path / "budgets.json")
