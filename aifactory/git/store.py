@@ -1,0 +1,147 @@
+"""The objects of a repository, read through one long-lived Git and written in process."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aifactory import files
+from aifactory.errors import GitFailed
+from aifactory.git.batch import Batch
+from aifactory.git.command import Commands
+from aifactory.git.objects import Entry, Identity, format_commit, parse_tree
+
+
+@dataclass(frozen=True)
+class Store(Commands):
+    """Blobs, trees and commits."""
+
+    _batch: Batch = field(default_factory=Batch, repr=False, compare=False)
+
+    # reading
+
+    def resolve(self, revision: str) -> str | None:
+        """The object id that a revision names, or None."""
+        out = self.run("rev-parse", "--verify", "--quiet", "--end-of-options", revision, ok=(0, 1))
+        return out.decode().strip() or None
+
+    def object(self, name: str) -> tuple[str, bytes] | None:
+        """Type and bytes of an object by id or `<rev>:<path>`; None when there is none."""
+        return self._batch.read(self, name)
+
+    def id_of(self, kind: str, data: bytes) -> str:
+        """The id that an object has."""
+        return hashlib.new(self.object_format, f"{kind} {len(data)}\0".encode() + data).hexdigest()
+
+    def blob(self, name: str) -> bytes | None:
+        found = self.object(name)
+        return found[1] if found and found[0] == "blob" else None
+
+    def blobs(self, oids: Sequence[str]) -> Iterator[bytes]:
+        """The bytes of many objects that exist, in order, by one command."""
+        out = self.run("cat-file", "--batch", input="".join(f"{oid}\n" for oid in oids).encode())
+        at = 0
+        for oid in oids:
+            head = out[at : out.index(b"\n", at)]
+            if not head.startswith(oid.encode()) or head.endswith(b" missing"):
+                raise GitFailed(f"there is no object {oid}")
+            start = at + len(head) + 1
+            at = start + int(head.rpartition(b" ")[2]) + 1
+            yield out[start : at - 1]
+
+    def entries(self, treeish: str) -> dict[str, Entry]:
+        """The direct entries of a tree, by name; empty for the empty string."""
+        if not treeish:
+            return {}
+        kind, data = self.object(treeish) or ("", b"")
+        if kind == "commit":
+            return self.entries(data[5 : 5 + len(self.null)].decode())
+        if kind != "tree":
+            raise GitFailed(f"there is no tree {treeish}")
+        return parse_tree(data, len(self.null) // 2)
+
+    def tree(self, treeish: str) -> dict[str, Entry]:
+        """Every path of a tree, at any depth; empty for the empty string."""
+        if not treeish:
+            return {}
+        found: dict[str, Entry] = {}
+        for record in self.run("ls-tree", "-r", "-z", "--full-tree", treeish).split(b"\0")[:-1]:
+            head, path = record.split(b"\t", 1)
+            mode, _, oid = head.decode().split(" ")
+            found[path.decode(errors="surrogateescape")] = Entry(mode, oid)
+        return found
+
+    def changed(self, old: str, new: str) -> dict[str, tuple[Entry | None, Entry | None]]:
+        """Every path that differs between two trees (`""`: an empty one), before and after."""
+        base = old or self.write("tree", b"")
+        out = self.run("diff-tree", "-r", "-z", "--raw", "--no-renames", base, new)
+        parts = out.decode(errors="surrogateescape").split("\0")
+        found = {}
+        for head, path in zip(parts[0::2], parts[1::2], strict=False):
+            modes = head.removeprefix(":").split(" ")
+            before, after = Entry(modes[0], modes[2]), Entry(modes[1], modes[3])
+            found[path] = (_present(before), _present(after))
+        return found
+
+    def tree_of(self, commit: str) -> str:
+        """The tree of a commit; of an unborn branch (`""`) the empty tree."""
+        return self.resolve(f"{commit}^{{tree}}") or "" if commit else self.write("tree", b"")
+
+    # writing
+
+    def write(self, kind: str, data: bytes) -> str:
+        return self.write_many([(kind, data)])[0]
+
+    def write_many(self, objects: Iterable[tuple[str, bytes]]) -> list[str]:
+        """Write objects in process and synced; in a quarantine, unsynced. Gives their ids."""
+        root = self.quarantine or self.git_dir / "objects"
+        oids, folders = [], set()
+        for kind, data in objects:
+            raw = f"{kind} {len(data)}\0".encode() + data
+            oid = hashlib.new(self.object_format, raw).hexdigest()
+            oids.append(oid)
+            path = root / oid[:2] / oid[2:]
+            # An empty file of this name is what an unclean power-off leaves; Git never repairs it.
+            if not (path.exists() and path.stat().st_size):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._write_loose(path, zlib.compress(raw, 1))
+                folders.add(path.parent)
+        if not self.quarantine:
+            for folder in folders:
+                files.sync_dir(folder)
+            if folders:
+                files.sync_dir(root)
+        return oids
+
+    def _write_loose(self, path: Path, data: bytes) -> None:
+        temporary = path.with_name(f"tmp_obj_{os.getpid()}_{threading.get_ident()}")
+        if self.quarantine:
+            temporary.write_bytes(data)
+        else:
+            temporary.unlink(missing_ok=True)
+            files.write_new(temporary, data, 0o444)
+        files.rename(temporary, path)
+
+    def write_commit(
+        self,
+        tree: str,
+        parents: Sequence[str],
+        message: str,
+        author: Identity,
+        committer: Identity,
+        at: int,
+    ) -> str:
+        """Write a commit; `at` is seconds since the epoch, UTC."""
+        return self.write("commit", format_commit(tree, parents, message, author, committer, at))
+
+    def close(self) -> None:
+        self._batch.close()
+
+
+def _present(entry: Entry) -> Entry | None:
+    return entry if int(entry.mode, 8) else None
