@@ -33,15 +33,28 @@ def opened(path: Path) -> Iterator[int]:
 @contextmanager
 def folder(root: int, path: str) -> Iterator[int]:
     """The directory `path`, "" for `root` itself. OSError when a part of it is none, or a link."""
-    fd = os.open(".", FOLDER, dir_fd=root)
+    fd = enter(root, path)
     try:
-        for part in filter(None, path.split("/")):
-            below = os.open(part, FOLDER, dir_fd=fd)
-            os.close(fd)
-            fd = below
         yield fd
     finally:
         os.close(fd)
+
+
+def enter(root: int, path: str) -> int:
+    """As `folder`; the descriptor is the caller's to close."""
+    fd = os.open(".", FOLDER, dir_fd=root)
+    for part in filter(None, path.split("/")):
+        try:
+            below = os.open(part, FOLDER, dir_fd=fd)
+        finally:
+            os.close(fd)
+        fd = below
+    return fd
+
+
+def pinned(fd: int) -> Path:
+    """A path to an open directory that leads to this very one, whatever its names become."""
+    return Path(f"/proc/self/fd/{fd}")
 
 
 def claim(fd: int, name: str, mode: int, owner: Owner = None) -> None:
@@ -49,13 +62,13 @@ def claim(fd: int, name: str, mode: int, owner: Owner = None) -> None:
 
     A descriptor without rights pins the inode, and `/proc` leads to exactly that one.
     """
-    pinned = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+    held = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
     try:
         if owner:
-            os.chown(f"/proc/self/fd/{pinned}", *owner)
-        Path(f"/proc/self/fd/{pinned}").chmod(mode)
+            os.chown(pinned(held), *owner)
+        pinned(held).chmod(mode)
     finally:
-        os.close(pinned)
+        os.close(held)
 
 
 def discard(fd: int, name: str, trash: int) -> None:

@@ -2,6 +2,8 @@
 
 A file is exchanged for one that lies ready in the stage, and exchanged back when what came out is
 not what was expected. The user's bytes have a name at every moment. All of it may be done again.
+A file's directory is entered name by name, without links, and held open meanwhile: who puts a
+link in its place redirects nothing.
 """
 
 from __future__ import annotations
@@ -9,10 +11,11 @@ from __future__ import annotations
 import hashlib
 import os
 import stat as modes
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from aifactory import failpoints, files
+from aifactory import beneath, failpoints, files
 from aifactory.git import Entry
 from aifactory.intent import Intent, Move, Side
 
@@ -85,35 +88,66 @@ def bring(
 ) -> list[str]:
     """Bring every file but `leave` to one side. Gives the paths left with the user's own bytes."""
     assert intent.worktree
-    root = intent.worktree.root
     numbered = [item for item in enumerate(intent.moves) if item[1].path not in leave]
     # What goes must go first: a directory may take the place of a file.
     numbered.sort(key=lambda item: item[1].bytes_at(side) is not None)
-    kept, touched = [], {stage}
-    for number, move in numbered:
-        one = _Swap(intent, stage, number, move, side, object_format)
-        if not one.bring(supply):
-            kept.append(move.path)
-        folder = (root / move.path).parent
-        touched |= {folder, *_empty_folders_removed(intent, move, side)}
-        failpoints.hit("landing.file")
-    for folder in touched:
-        if folder.is_dir():
-            files.sync_dir(folder)
+    kept, touched = [], set()
+    with beneath.opened(intent.worktree.root) as root:
+        for number, move in numbered:
+            one = _Swap(intent, root, stage, number, move, side, object_format)
+            if not one.bring(supply):
+                kept.append(move.path)
+            folder = move.path.rpartition("/")[0]
+            touched |= {folder, *_empty_folders_removed(intent, root, move, side)}
+            failpoints.hit("landing.file")
+        files.sync_dir(stage)
+        for folder in touched:
+            with _held(root, folder) as place:
+                if place:
+                    files.sync_dir(place)
     return kept
+
+
+@contextmanager
+def _held(root: int, folder: str) -> Iterator[Path | None]:
+    """A directory below the root, held open; None where there is none, or a link on the way."""
+    try:
+        fd = beneath.enter(root, folder)
+    except (FileNotFoundError, NotADirectoryError):
+        yield None
+        return
+    try:
+        yield beneath.pinned(fd)
+    finally:
+        os.close(fd)
+
+
+def _make_folders(root: int, path: str) -> None:
+    """Make the directories above a file, as far as nothing else stands in the way."""
+    with suppress(FileExistsError, FileNotFoundError, NotADirectoryError):
+        for name in parents(path):
+            above, _, last = name.rpartition("/")
+            with beneath.folder(root, above) as fd:
+                files.make_dir(beneath.pinned(fd) / last)
 
 
 class _Swap:
     """One path on its way to one side."""
 
     def __init__(
-        self, intent: Intent, stage: Path, number: int, move: Move, side: Side, object_format: str
+        self,
+        intent: Intent,
+        root: int,
+        stage: Path,
+        number: int,
+        move: Move,
+        side: Side,
+        object_format: str,
     ) -> None:
-        assert intent.worktree
-        self.intent, self.stage, self.number, self.move = intent, stage, number, move
+        self.intent, self.root, self.move = intent, root, move
+        self.stage, self.number = stage, number
         self.side = side
         self.other: Side = "old" if side == "new" else "new"
-        self.path = intent.worktree.root / move.path
         self.object_format = object_format
 
     def is_at(self, path: Path, side: Side) -> bool:
@@ -121,24 +155,30 @@ class _Swap:
         return alike(now, self.move.bytes_at(side), modes=self.intent.modes)
 
     def bring(self, supply: Supply) -> bool:
-        if not self._reachable():
-            return self.move.bytes_at(self.side) is None
-        if self.is_at(self.path, self.side):
+        goes = self.move.bytes_at(self.side) is None
+        if not goes and self.move.bytes_at(self.other) is None:
+            _make_folders(self.root, self.move.path)
+        folder, _, name = self.move.path.rpartition("/")
+        with _held(self.root, folder) as place:
+            return self._bring_at(place / name, supply) if place else goes
+
+    def _bring_at(self, path: Path, supply: Supply) -> bool:
+        if self.is_at(path, self.side):
             return True
-        if not self.is_at(self.path, self.other):
+        if not self.is_at(path, self.other):
             return False
         if self.move.bytes_at(self.side) is None:
-            return self._take_out()
+            return self._take_out(path)
         came_out = spare(self.stage, self.number, self.other)
         if self.side == "old" and self.move.new and self._is_unseen(came_out):
-            files.exchange(came_out, self.path)
-            return self.is_at(self.path, self.side)
+            files.exchange(came_out, path)
+            return self.is_at(path, self.side)
         fresh = spare(self.stage, self.number, self.side)
         if not self.is_at(fresh, self.side):
             lay_ready(self.stage, self.number, self.move, self.side, supply)
         if self.move.bytes_at(self.other) is None:
-            return self._put_in(fresh)
-        return self._exchange(fresh)
+            return _put_in(fresh, path)
+        return self._exchange(fresh, path)
 
     def _is_unseen(self, came_out: Path) -> bool:
         """Whether a crash came between an exchange and the look at what came out: it lies under
@@ -147,56 +187,47 @@ class _Swap:
         expected = self.move.bytes_at(self.other)
         return now is not None and not alike(now, expected, modes=self.intent.modes)
 
-    def _reachable(self) -> bool:
-        """Whether every parent is a real directory, or absent where one may be made."""
-        assert self.intent.worktree
-        for name in parents(self.move.path):
-            folder = self.intent.worktree.root / name
-            if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-                return False
-        return True
-
-    def _take_out(self) -> bool:
+    def _take_out(self, path: Path) -> bool:
         out = spare(self.stage, self.number, self.other)
         out.unlink(missing_ok=True)
-        files.rename_new(self.path, out)
+        files.rename_new(path, out)
         if self.is_at(out, self.other):
             return True
-        files.rename_new(out, self.path)
+        files.rename_new(out, path)
         return False
 
-    def _put_in(self, fresh: Path) -> bool:
-        files.make_dir(self.path.parent)
-        try:
-            files.rename_new(fresh, self.path)
-        except FileExistsError:
-            return False
-        return True
-
-    def _exchange(self, fresh: Path) -> bool:
-        files.exchange(fresh, self.path)
+    def _exchange(self, fresh: Path, path: Path) -> bool:
+        files.exchange(fresh, path)
         if self.is_at(fresh, self.other):
             fresh.replace(spare(self.stage, self.number, self.other))
             return True
-        files.exchange(fresh, self.path)
+        files.exchange(fresh, path)
         return False
 
 
-def _empty_folders_removed(intent: Intent, move: Move, side: Side) -> list[Path]:
+def _put_in(fresh: Path, path: Path) -> bool:
+    try:
+        files.rename_new(fresh, path)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _empty_folders_removed(intent: Intent, root: int, move: Move, side: Side) -> list[str]:
     """Remove the directories that a file left empty, as Git does. Gives those that lost a name."""
-    assert intent.worktree
-    lost: list[Path] = []
+    lost: list[str] = []
     if move.bytes_at(side) is not None:
         return lost
     for name in reversed(parents(move.path)):
-        folder = intent.worktree.root / name
         if side == "old" and name not in intent.made:
             break
+        above, _, last = name.rpartition("/")
         try:
-            folder.rmdir()
+            with beneath.folder(root, above) as fd:
+                (beneath.pinned(fd) / last).rmdir()
         except FileNotFoundError:
             continue
         except OSError:
             break
-        lost.append(folder.parent)
+        lost.append(above)
     return lost

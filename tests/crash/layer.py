@@ -119,7 +119,9 @@ class Syncs:
             names = arguments[1:2] if kind == "link" else arguments[:4]
             for name in names:
                 if isinstance(name, str | Path | bytes) and Path(os.fsdecode(name)).is_absolute():
-                    self._note(str(Path(os.fsdecode(name)).parent), os.fsdecode(name))
+                    # A directory that is held open is named by its descriptor.
+                    folder = os.path.realpath(Path(os.fsdecode(name)).parent)
+                    self._note(folder, os.fsdecode(name))
 
     def _note(self, name: str, because: str = "", *, folder: bool = True) -> None:
         if Path(name).is_relative_to(self.root) and "quarantine" not in name + because:

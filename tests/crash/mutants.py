@@ -55,8 +55,8 @@ def _redo_always() -> None:
 def _careless_swap() -> None:
     """Whatever came out of an exchange is thrown away."""
 
-    def _exchange(self: swap._Swap, fresh: Path) -> bool:
-        files.exchange(fresh, self.path)
+    def _exchange(self: swap._Swap, fresh: Path, path: Path) -> bool:
+        files.exchange(fresh, path)
         fresh.unlink()
         return True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -248,6 +249,35 @@ def test_an_edit_in_the_last_moment_before_a_deletion_is_given_back(
     assert isinstance(outcome, Waiting)
     assert (desk.root / "src/m.py").read_text() == "the user's\n"
     assert desk.status() == [" M src/m.py"]
+
+
+@pytest.mark.parametrize(
+    ("call", "path", "change"),
+    [
+        ("exchange", "src/m.py", {"src/m.py": "new\n"}),
+        ("rename_new", "src/m.py", {"src/m.py": None}),
+        ("rename_new", "src/new.py", {"src/new.py": "new\n"}),
+    ],
+)
+def test_a_link_in_place_of_a_directory_redirects_nothing(
+    desk: Any, monkeypatch: pytest.MonkeyPatch, call: str, path: str, change: dict[str, str | None]
+) -> None:
+    """The directory is looked at, a link takes its place, and only then the file is moved."""
+    elsewhere, moved = desk.root.parent / "elsewhere", desk.root.parent / "moved"
+    shutil.copytree(desk.root / "src", elsewhere)
+    before = contents(elsewhere)
+    real = getattr(files, call)
+
+    def late(*names: Path) -> None:
+        if not moved.exists() and any(name.name == Path(path).name for name in names):
+            (desk.root / "src").rename(moved)
+            (desk.root / "src").symlink_to(elsewhere)
+        real(*names)
+
+    monkeypatch.setattr(files, call, late)
+    desk.land(change)
+    assert moved.exists()
+    assert contents(elsewhere) == before
 
 
 def test_an_edit_of_what_has_just_landed_is_the_users(desk: Any, at_point: Order) -> None:
