@@ -100,11 +100,11 @@ def assemble(
     tell_recovered(stream, landing.recover(repository, layout, journal))
     target = target_of(repository, settings)
     queue = Queue(
-        layout,
         ledger,
         stream,
-        lambda: repository.resolve(target) or "",
         report.markdown,
+        layout,
+        base=lambda: repository.resolve(target) or "",
         landed=before_the_ledger(repository, target, ledger),
     )
     queue.load()
