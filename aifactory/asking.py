@@ -11,7 +11,7 @@ from aifactory.agents import Question
 from aifactory.errors import AifactoryError, DeadlinePassed, DiskFull, ModelPermanent
 from aifactory.factory import Factory
 from aifactory.model import Answer, Record, Task
-from aifactory.models import Request
+from aifactory.models import Line, Request, Terms
 from aifactory.models.meter import Meter
 from aifactory.models.retry import RetryPolicy
 from aifactory.redaction import masked, masked_data
@@ -33,14 +33,14 @@ class Recorded:
             return Answer.model_validate_json(known)
         request = self.request(question)
         left = seconds_left(self.task, self.factory.queue.records[self.task.task_id])
-        answer = self.factory.models.complete(
-            request,
-            stop=self.stop,
+        terms = Terms(
             policy=RetryPolicy(seconds=min(left, RetryPolicy.seconds)),
             fallbacks=self.factory.config.model.fallbacks,
             witness=_Recorder(self, question, self.meter(question, request)),
             waiting=self.waits,
+            line=Line(stop=self.stop),
         )
+        answer = self.factory.models.complete(request, terms)
         return answer.model_copy(update={"text": masked(answer.text)})  # as it is recorded
 
     def waits(self, seconds: float, why: str) -> None:

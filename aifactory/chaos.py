@@ -19,7 +19,7 @@ from aifactory import failpoints
 from aifactory.errors import ModelTransient
 from aifactory.events import Stream
 from aifactory.model import Answer, CommandRecord
-from aifactory.models import Model, Progress, Request
+from aifactory.models import OPEN, Line, Model, Request
 from aifactory.sandbox import Sandbox, Spec
 
 KILL_SHARE = 0.6  # of the starts: one failpoint kills the process
@@ -104,20 +104,14 @@ class Moody:
     chaos: Chaos
     inner: Model
 
-    def complete(
-        self,
-        request: Request,
-        *,
-        stop: threading.Event | None = None,
-        progress: Progress | None = None,
-    ) -> Answer:
+    def complete(self, request: Request, line: Line = OPEN) -> Answer:
         luck = self.chaos.dice("model", request.task_id)
         (fault,) = luck.choices([*FAULTS, ""], [*FAULTS.values(), 1 - sum(FAULTS.values())])
         if fault:
             self.chaos.stream.emit("chaos.model", request.task_id, fault=fault)
         if fault == "busy":
             raise ModelTransient("chaos: 503, the provider is busy", retry_after=0.2)
-        answer = self.inner.complete(request, stop=stop, progress=progress)
+        answer = self.inner.complete(request, line)
         if fault == "drop":
             raise ModelTransient("chaos: the connection was reset", in_doubt=True)
         if fault == "cut":

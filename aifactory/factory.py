@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from aifactory.config import Config
 from aifactory.errors import AifactoryError
@@ -16,10 +15,8 @@ from aifactory.git import Repository
 from aifactory.landing import Lander
 from aifactory.layout import Layout
 from aifactory.ledger import Ledger
-from aifactory.model import Answer, State
-from aifactory.models import Progress, Request
-from aifactory.models.persistence import Waiting, Witness
-from aifactory.models.retry import RetryPolicy
+from aifactory.model import State
+from aifactory.models import Models
 from aifactory.prompts import Prompts
 from aifactory.purse import Purse
 from aifactory.queue import Queue
@@ -27,22 +24,6 @@ from aifactory.sandbox import Sandbox
 from aifactory.workspace import Workspaces
 
 TROUBLE_SECONDS = 15.0
-
-
-class Models(Protocol):
-    """Whoever gets an answer, with other tries and other models; the `Gateway` or a fake."""
-
-    def complete(
-        self,
-        request: Request,
-        *,
-        stop: threading.Event | None = None,
-        progress: Progress | None = None,
-        policy: RetryPolicy | None = None,
-        fallbacks: Sequence[str] = (),
-        witness: Witness | None = None,
-        waiting: Waiting | None = None,
-    ) -> Answer: ...
 
 
 class Trouble:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,9 +13,8 @@ from aifactory import delivery, lifecycle, wishes
 from aifactory.errors import AifactoryError, Bug
 from aifactory.factory import Factory
 from aifactory.model import Answer, Event, State
-from aifactory.models import FakeModel, Progress, Request
-from aifactory.models.persistence import Waiting, Witness
-from aifactory.models.retry import RetryPolicy
+from aifactory.models import FakeModel, Request, Terms
+from aifactory.models.persistence import PLAIN
 from aifactory.opening import Options, open_factory
 from aifactory.sandbox import FakeSandbox
 from tests.conftest import Checkout
@@ -34,21 +32,11 @@ class Direct:
     def __init__(self, model: FakeModel) -> None:
         self.model = model
 
-    def complete(
-        self,
-        request: Request,
-        *,
-        stop: threading.Event | None = None,
-        progress: Progress | None = None,
-        policy: RetryPolicy | None = None,
-        fallbacks: Sequence[str] = (),
-        witness: Witness | None = None,
-        waiting: Waiting | None = None,
-    ) -> Answer:
-        assert witness is not None
+    def complete(self, request: Request, terms: Terms = PLAIN) -> Answer:
+        witness = terms.witness
         fitted = witness.before(dataclasses.replace(request, call_id=f"{request.call_id}.1"))
         try:
-            answer = self.model.complete(fitted, stop=stop, progress=progress)
+            answer = self.model.complete(fitted, terms.line)
         except AifactoryError as error:
             witness.after(fitted, error)
             raise

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 
 import pytest
 
@@ -26,7 +25,7 @@ STARTS = 25  # more than a seed ever needed
 def outcome(chaos: Chaos, task_id: str) -> str:
     model = chaos.model(FakeModel(["0123456789"]))
     try:
-        answer = model.complete(Request("c", task_id, "m", ()), stop=threading.Event())
+        answer = model.complete(Request("c", task_id, "m", ()))
     except ModelTransient as error:
         return error.message
     return f"{answer.finish_reason} {answer.text}"

@@ -6,27 +6,31 @@ from aifactory.models.budgets import Balance, Budgets, BudgetState, Reservation,
 from aifactory.models.fake import FakeModel
 from aifactory.models.gateway import Gateway
 from aifactory.models.meter import Meter
-from aifactory.models.persistence import Witness
+from aifactory.models.persistence import Models, Terms, Witness
 from aifactory.models.prices import Facts, estimate, facts, price
-from aifactory.models.request import Model, Progress, Request
+from aifactory.models.request import OPEN, Line, Model, Progress, Request
 from aifactory.models.retry import RetryPolicy
 from aifactory.models.scripted import Scripted
 
 __all__ = [
+    "OPEN",
     "Balance",
     "BudgetState",
     "Budgets",
     "Facts",
     "FakeModel",
     "Gateway",
+    "Line",
     "Meter",
     "Model",
+    "Models",
     "Progress",
     "Request",
     "Reservation",
     "RetryPolicy",
     "Scripted",
     "Spend",
+    "Terms",
     "Witness",
     "estimate",
     "facts",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from aifactory.errors import AifactoryError, Cancelled
 from aifactory.model import Answer
-from aifactory.models.request import Progress, Request
+from aifactory.models.request import OPEN, Line, Request
 
 Outcome = str | Answer | AifactoryError
 
@@ -20,20 +20,13 @@ class FakeModel:
         self._lock = threading.Lock()
         self.requests: list[Request] = []
 
-    def complete(
-        self,
-        request: Request,
-        *,
-        stop: threading.Event | None = None,
-        progress: Progress | None = None,
-    ) -> Answer:
-        if stop is not None and stop.is_set():
+    def complete(self, request: Request, line: Line = OPEN) -> Answer:
+        if line.stop.is_set():
             raise Cancelled("the call was cancelled")
         with self._lock:
             outcome = self._outcomes[min(len(self.requests), len(self._outcomes) - 1)]
             self.requests.append(request)
         if isinstance(outcome, AifactoryError):
             raise outcome
-        if progress is not None:
-            progress(len(outcome.text))
+        line.progress(len(outcome.text))
         return outcome.model_copy(update={"model": outcome.model or request.model})

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import itertools
 import os
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 
 from aifactory.model import Answer
-from aifactory.models.persistence import Persistence, Unwitnessed, Waiting, Witness, routes
+from aifactory.models.persistence import PLAIN, Persistence, Terms, routes
 from aifactory.models.prices import price
 from aifactory.models.remote import Remote
-from aifactory.models.request import SCRIPTED, Model, Progress, Request
-from aifactory.models.retry import Breaker, RetryPolicy
+from aifactory.models.request import OPEN, SCRIPTED, Line, Model, Request
+from aifactory.models.retry import Breaker
 from aifactory.models.scripted import Scripted
 from aifactory.settings import Price
 
@@ -67,33 +66,15 @@ class Gateway:
         """
         self._switch.check(model, api_base)
 
-    def complete(
-        self,
-        request: Request,
-        *,
-        stop: threading.Event | None = None,
-        progress: Progress | None = None,
-        policy: RetryPolicy | None = None,
-        fallbacks: Sequence[str] = (),
-        witness: Witness | None = None,
-        waiting: Waiting | None = None,
-    ) -> Answer:
-        """The answer of the model that the request names, or of a fallback; see `Model.complete`.
-
-        Transient failures are tried again within `policy`. The `witness` hears of every try,
-        `waiting` of every pause between two.
-        """
+    def complete(self, request: Request, terms: Terms = PLAIN) -> Answer:
         call = Persistence(
             model=self._model,
-            policy=policy or RetryPolicy(),
             breaker=self._breaker,
-            witness=witness or Unwitnessed(),
-            stop=stop or threading.Event(),
-            progress=progress,
-            waiting=waiting,
+            terms=terms,
+            prepare=self._switch.prepare,
             numbers=self._numbers,
         )
-        return call.complete(routes(request, fallbacks))
+        return call.complete(routes(request, terms.fallbacks))
 
 
 class _Switch:
@@ -110,16 +91,15 @@ class _Switch:
         else:
             self._remote.check(model, api_base)
 
-    def complete(
-        self,
-        request: Request,
-        *,
-        stop: threading.Event | None = None,
-        progress: Progress | None = None,
-    ) -> Answer:
+    def prepare(self, request: Request, line: Line) -> None:
+        """Waits for the model host, so that no money is put aside while LiteLLM is imported."""
+        if not request.model.startswith(SCRIPTED):
+            self._remote.prepare(line)
+
+    def complete(self, request: Request, line: Line = OPEN) -> Answer:
         if request.model.startswith(SCRIPTED):
-            return self._scripted.complete(request, stop=stop, progress=progress)
-        answer = self._remote.complete(request, stop=stop, progress=progress)
+            return self._scripted.complete(request, line)
+        answer = self._remote.complete(request, line)
         if request.model not in self._prices:
             return answer
         cost = price(request.model, answer.usage, self._prices)

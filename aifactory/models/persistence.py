@@ -13,7 +13,7 @@ from typing import Protocol
 
 from aifactory.errors import Cancelled, ModelPermanent, ModelTransient
 from aifactory.model import Answer
-from aifactory.models.request import Model, Progress, Request
+from aifactory.models.request import OPEN, Line, Model, Request
 from aifactory.models.retry import Breaker, RetryPolicy
 
 Waiting = Callable[[float, str], None]  # for how many seconds, and why
@@ -45,6 +45,32 @@ class Unwitnessed:
         pass
 
 
+@dataclass(frozen=True)
+class Terms:
+    """On what terms a call is made. `fallbacks` are models that answer where the first cannot;
+    `waiting` hears of every pause between two tries."""
+
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    fallbacks: Sequence[str] = ()
+    witness: Witness = field(default_factory=Unwitnessed)
+    waiting: Waiting = field(default=lambda seconds, why: None)
+    line: Line = OPEN
+
+
+PLAIN = Terms()
+
+
+class Models(Protocol):
+    """Whoever gets an answer, with other tries and other models; the `Gateway` or a fake."""
+
+    def complete(self, request: Request, terms: Terms = PLAIN) -> Answer:
+        """The answer of the model that the request names, or of a fallback; see `Model.complete`.
+
+        Transient failures are tried again within the policy; the witness hears of every try.
+        """
+        ...
+
+
 class Clock:
     """Monotonic time, sleep that a stop ends, and luck."""
 
@@ -60,15 +86,12 @@ class Clock:
 
 @dataclass
 class Persistence:
-    """One call: its model, its limits, and who hears of it."""
+    """One call: who answers it, on what terms, and what has to be ready before it is paid."""
 
     model: Model
-    policy: RetryPolicy
     breaker: Breaker
-    witness: Witness
-    stop: threading.Event
-    progress: Progress | None = None
-    waiting: Waiting | None = None
+    terms: Terms
+    prepare: Callable[[Request, Line], None] = lambda request, line: None
     clock: Clock = field(default_factory=Clock)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -78,14 +101,14 @@ class Persistence:
         Raises the ModelTransient of the last model when the policy allows no more.
         """
         began_at = self.clock.now()
-        ends_at = began_at + self.policy.seconds
+        ends_at = began_at + self.terms.policy.seconds
         for route in routes[:-1]:
             try:
-                few = self.policy.tries_before_fallback
+                few = self.terms.policy.tries_before_fallback
                 return self._follow(route, few, ends_at, pause_until=began_at)
             except ModelTransient:
                 continue
-        return self._follow(routes[-1], self.policy.tries, ends_at, pause_until=ends_at)
+        return self._follow(routes[-1], self.terms.policy.tries, ends_at, pause_until=ends_at)
 
     def _follow(self, route: Request, tries: int, ends_at: float, *, pause_until: float) -> Answer:
         for failed in range(1, tries + 1):
@@ -93,7 +116,7 @@ class Persistence:
             try:
                 return self._send(route)
             except ModelTransient as error:
-                delay = self.policy.delay(failed, error.retry_after, self.clock.luck())
+                delay = self.terms.policy.delay(failed, error.retry_after, self.clock.luck())
                 if failed == tries or self.clock.now() + delay > ends_at:
                     raise self._given_up(error, failed) from error
                 self._sleep(delay, error.message)
@@ -107,25 +130,25 @@ class Persistence:
             self._sleep(wait, why)
 
     def _sleep(self, seconds: float, why: str) -> None:
-        if self.waiting is not None:
-            self.waiting(seconds, why)
-        self.clock.sleep(seconds, self.stop)
-        if self.stop.is_set():
+        self.terms.waiting(seconds, why)
+        self.clock.sleep(seconds, self.terms.line.stop)
+        if self.terms.line.stop.is_set():
             raise Cancelled("cancelled while it waited for another try")
 
     def _send(self, route: Request) -> Answer:
-        if self.stop.is_set():
+        if self.terms.line.stop.is_set():
             raise Cancelled("cancelled before it was sent")
         named = dataclasses.replace(route, call_id=f"{route.call_id}.{next(self.numbers)}")
-        request = self.witness.before(named)
+        self.prepare(named, self.terms.line)
+        request = self.terms.witness.before(named)
         try:
-            answer = self.model.complete(request, stop=self.stop, progress=self.progress)
+            answer = self.model.complete(request, self.terms.line)
         except BaseException as error:
             self._judge(route, error)
-            self.witness.after(request, error)
+            self.terms.witness.after(request, error)
             raise
         self.breaker.succeeded(provider(route))
-        self.witness.after(request, answer)
+        self.terms.witness.after(request, answer)
         return answer
 
     def _judge(self, route: Request, error: BaseException) -> None:

@@ -22,7 +22,7 @@ from aifactory.errors import (
 )
 from aifactory.model import Answer, Usage
 from aifactory.models.process import POLL_SECONDS, HostProcess, Message, receive
-from aifactory.models.request import Progress, Request, is_loopback
+from aifactory.models.request import OPEN, Line, Request, is_loopback
 
 START_SECONDS = 180.0
 GRACE_SECONDS = 5.0
@@ -55,15 +55,13 @@ class Remote:
             if self._host is not None:
                 self._host.close()
 
-    def complete(
-        self,
-        request: Request,
-        *,
-        stop: threading.Event | None = None,
-        progress: Progress | None = None,
-    ) -> Answer:
+    def prepare(self, line: Line = OPEN) -> None:
+        """Waits until the host has imported LiteLLM."""
+        self._ready_host(line.stop)
+
+    def complete(self, request: Request, line: Line = OPEN) -> Answer:
         message = {"op": "call", "id": request.call_id, "request": _wire(request)}
-        last = self._ask(message, request.seconds, stop or threading.Event(), progress)
+        last = self._ask(message, request.seconds, line)
         return _outcome(last, request.model)
 
     def check(self, model: str, api_base: str | None) -> None:
@@ -72,25 +70,23 @@ class Remote:
             _reach(api_base)
         request = {"model": model, "api_base": api_base}
         message = {"op": "check", "id": f"check-{time.monotonic_ns()}", "request": request}
-        last = self._ask(message, CHECK_SECONDS, threading.Event(), None)
+        last = self._ask(message, CHECK_SECONDS, OPEN)
         if last["event"] != "answer":
             _outcome(last, model)
 
-    def _ask(
-        self, message: Message, seconds: float, stop: threading.Event, progress: Progress | None
-    ) -> Message:
+    def _ask(self, message: Message, seconds: float, line: Line) -> Message:
         """Sends to the host and follows until the last word; cuts what stops or takes too long."""
-        host = self._ready_host(stop)
+        host = self._ready_host(line.stop)
         inbox = host.open(message["id"])
         try:
             host.send(message)
-            last = _follow(inbox, time.monotonic() + seconds + self._grace, stop, progress)
+            last = _follow(inbox, time.monotonic() + seconds + self._grace, line)
             if last is None:
                 host.send({"op": "cancel", "id": message["id"]})
-                last = _follow(inbox, time.monotonic() + self._grace, threading.Event(), progress)
+                last = _follow(inbox, time.monotonic() + self._grace, OPEN)
             if last is None:
                 host.kill()
-                last = {"event": "cancelled" if stop.is_set() else "silent"}
+                last = {"event": "cancelled" if line.stop.is_set() else "silent"}
         finally:
             host.forget(message["id"])
         return {**last, "last_words": host.last_words} if last["event"] == "gone" else last
@@ -133,18 +129,12 @@ def _reach(api_base: str) -> None:
         ) from error
 
 
-def _follow(
-    inbox: SimpleQueue[Message],
-    deadline: float,
-    stop: threading.Event,
-    progress: Progress | None,
-) -> Message | None:
+def _follow(inbox: SimpleQueue[Message], deadline: float, line: Line) -> Message | None:
     """The last message of a call; None if the call must be cut first."""
-    while (message := receive(inbox, deadline, stop)) is not None:
+    while (message := receive(inbox, deadline, line.stop)) is not None:
         if message["event"] != "progress":
             return message
-        if progress is not None:
-            progress(message["characters"])
+        line.progress(message["characters"])
     return None
 
 

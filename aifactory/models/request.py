@@ -45,18 +45,24 @@ def is_loopback(url: str) -> bool:
     return host == "localhost"
 
 
+@dataclass(frozen=True)
+class Line:
+    """What holds a call: `stop` cuts it, `progress` hears how many characters have come so far."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    progress: Progress = field(default=lambda characters: None)
+
+
+OPEN = Line()  # nobody cuts it, nobody listens
+
+
 class Model(Protocol):
     """Whoever answers a request."""
 
-    def complete(
-        self,
-        request: Request,
-        *,
-        stop: threading.Event | None = None,
-        progress: Progress | None = None,
-    ) -> Answer:
-        """The whole answer; `progress` hears how many characters have come so far.
+    def complete(self, request: Request, line: Line = OPEN) -> Answer:
+        """The whole answer.
 
-        Raises ModelTransient, ModelPermanent, CredentialsMissing, or Cancelled once `stop` is set.
+        Raises ModelTransient, ModelPermanent, CredentialsMissing, or Cancelled once the line is
+        cut.
         """
         ...

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from aifactory.errors import Cancelled, ModelPermanent
 from aifactory.model import Answer, Usage
-from aifactory.models.request import SCRIPTED, Progress, Request
+from aifactory.models.request import OPEN, SCRIPTED, Line, Request
 
 
 class _Usage(BaseModel):
@@ -40,20 +39,13 @@ class Scripted:
     def __init__(self, repository_root: Path) -> None:
         self.root = repository_root.resolve()
 
-    def complete(
-        self,
-        request: Request,
-        *,
-        stop: threading.Event | None = None,
-        progress: Progress | None = None,
-    ) -> Answer:
-        if stop is not None and stop.is_set():
+    def complete(self, request: Request, line: Line = OPEN) -> Answer:
+        if line.stop.is_set():
             raise Cancelled("the call was cancelled")
         answers = _answers(_read(self._path(request.model)), request)
         turn = min(request.turn, len(answers) - 1)
         answer = _parse(answers[turn], f"{request.model}: tasks.{request.task_id}[{turn}]")
-        if progress is not None:
-            progress(len(answer.text))
+        line.progress(len(answer.text))
         return Answer(
             text=answer.text,
             finish_reason=answer.finish_reason,

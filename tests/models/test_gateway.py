@@ -16,7 +16,7 @@ from aifactory.errors import (
     ModelTransient,
 )
 from aifactory.model import Answer, Budget
-from aifactory.models import Budgets, Gateway, Meter, Request, RetryPolicy
+from aifactory.models import Budgets, Gateway, Meter, Request, RetryPolicy, Terms
 from aifactory.models.fake_provider import FakeProvider, Fault, Reply
 from aifactory.settings import Price
 
@@ -34,14 +34,14 @@ def request(provider: FakeProvider, task_id: str, **more: Any) -> Request:
 def test_a_call_survives_every_fault_in_turn(gateway: Gateway) -> None:
     faults = [*(Reply("no", fault=fault) for fault in FAULTS), Reply(status=503)]
     with FakeProvider({"t1": [*faults, Reply("yes")]}) as provider:
-        assert gateway.complete(request(provider, "t1"), policy=QUICK).text == "yes"
+        assert gateway.complete(request(provider, "t1"), Terms(QUICK)).text == "yes"
         assert len(provider.seen) == 5
 
 
 def test_the_provider_decides_how_long_to_wait(gateway: Gateway) -> None:
     replies = [Reply(status=429, retry_after="0.4"), Reply("yes")]
     with FakeProvider({"t1": replies}) as provider:
-        gateway.complete(request(provider, "t1"), policy=QUICK)
+        gateway.complete(request(provider, "t1"), Terms(QUICK))
         first, second = (seen.at for seen in provider.seen)
         assert second - first >= 0.4
 
@@ -49,7 +49,7 @@ def test_the_provider_decides_how_long_to_wait(gateway: Gateway) -> None:
 def test_a_scripted_fallback_answers_for_a_dead_server(gateway: Gateway) -> None:
     with FakeProvider({"t1": [Reply(status=500)]}) as provider:
         asked = request(provider, "t1")
-        answer = gateway.complete(asked, policy=QUICK, fallbacks=["scripted/answers.json"])
+        answer = gateway.complete(asked, Terms(QUICK, ["scripted/answers.json"]))
     assert (answer.text, answer.model) == ("scripted", "scripted/answers.json")
 
 
@@ -64,9 +64,11 @@ def test_an_unknown_price_stops_a_call_only_under_a_limit_of_dollars(gateway: Ga
     with FakeProvider({"t1": [Reply("x")]}) as provider:
         asked = request(provider, "t1", model="openai/unpriced")
         with pytest.raises(BudgetExhausted, match="price of the model is not known"):
-            gateway.complete(asked, witness=Meter(Budgets(), {"run:1": Budget(usd=1)}, {}))
+            gateway.complete(asked, Terms(witness=Meter(Budgets(), {"run:1": Budget(usd=1)}, {})))
         assert provider.seen == []
-        gateway.complete(asked, witness=Meter(Budgets(), {"run:1": Budget(tokens=50_000)}, {}))
+        gateway.complete(
+            asked, Terms(witness=Meter(Budgets(), {"run:1": Budget(tokens=50_000)}, {}))
+        )
 
 
 def test_eight_at_once_never_spend_more_than_the_dollar_they_share(gateway: Gateway) -> None:
@@ -77,7 +79,7 @@ def test_eight_at_once_never_spend_more_than_the_dollar_they_share(gateway: Gate
         meter = Meter(budgets, {"run:1": Budget(usd=1.0)}, PRICES)
         asked = request(provider, f"t{number}", parameters={"max_tokens": 300})
         try:
-            return gateway.complete(asked, witness=meter)
+            return gateway.complete(asked, Terms(witness=meter))
         except AifactoryError as error:
             return error
 

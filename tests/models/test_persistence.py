@@ -5,14 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
 from aifactory.errors import BudgetExhausted, Cancelled, ModelPermanent, ModelTransient
 from aifactory.model import Answer
 from aifactory.models.fake import FakeModel, Outcome
-from aifactory.models.persistence import Clock, Persistence, routes
-from aifactory.models.request import Request
+from aifactory.models.persistence import Clock, Persistence, Terms, routes
+from aifactory.models.request import Line, Request
 from aifactory.models.retry import Breaker, RetryPolicy
 
 DOWN = ModelTransient("down")
@@ -52,18 +53,10 @@ class Notes:
         self.heard.append(("after", request.call_id, type(outcome).__name__))
 
 
-def persist(outcomes: Sequence[Outcome], **more: object) -> Persistence:
-    call = Persistence(
-        model=FakeModel(outcomes),
-        policy=RetryPolicy(),
-        breaker=Breaker(),
-        witness=Notes(),
-        stop=threading.Event(),
-        clock=StillClock(),
-    )
-    for name, value in more.items():
-        setattr(call, name, value)
-    return call
+def persist(outcomes: Sequence[Outcome], **more: Any) -> Persistence:
+    own = {name: more.pop(name) for name in ("breaker", "clock", "prepare") if name in more}
+    parts = {"breaker": Breaker(), "clock": StillClock(), **own}
+    return Persistence(FakeModel(outcomes), terms=Terms(**{"witness": Notes(), **more}), **parts)
 
 
 def asked(call: Persistence) -> list[str]:
@@ -92,7 +85,7 @@ def test_a_pause_is_told_with_its_reason() -> None:
 def test_nothing_is_sent_once_it_is_stopped() -> None:
     stop = threading.Event()
     stop.set()
-    call = persist(["hello"], stop=stop)
+    call = persist(["hello"], line=Line(stop))
     with pytest.raises(Cancelled):
         call.complete([ASKED])
     assert asked(call) == []
@@ -114,6 +107,16 @@ def test_nothing_is_sent_when_the_witness_refuses() -> None:
     with pytest.raises(BudgetExhausted):
         call.complete([ASKED])
     assert asked(call) == []
+
+
+def test_no_money_is_put_aside_before_the_model_can_be_asked() -> None:
+    notes = Notes()
+
+    def prepare(request: Request, line: Line) -> None:
+        notes.heard.append(("prepared", request.call_id, request.model))
+
+    persist(["hello"], witness=notes, prepare=prepare).complete([ASKED])
+    assert [name for name, *_ in notes.heard] == ["prepared", "before", "after"]
 
 
 def test_it_gives_up_after_the_last_try_and_says_so() -> None:
@@ -164,7 +167,7 @@ def test_without_a_fallback_the_pause_is_waited_out() -> None:
 def test_a_stop_ends_the_wait_for_another_try() -> None:
     stop = threading.Event()
     threading.Timer(0.1, stop.set).start()
-    call = persist([ModelTransient("busy", retry_after=60)], stop=stop, clock=Clock())
+    call = persist([ModelTransient("busy", retry_after=60)], line=Line(stop), clock=Clock())
     with pytest.raises(Cancelled):
         call.complete([ASKED])
 

@@ -18,7 +18,7 @@ from aifactory.errors import (
     ModelTransient,
 )
 from aifactory.model import Answer
-from aifactory.models import Request
+from aifactory.models import Line, Request
 from aifactory.models.fake_provider import FakeProvider, Reply
 from aifactory.models.remote import Remote
 
@@ -215,7 +215,7 @@ def test_a_slow_drip_is_cut_at_the_wall_clock(remote: Remote, provider: FakeProv
     heard: list[int] = []
     began = time.monotonic()
     with pytest.raises(ModelTransient, match="no whole answer after 1 s"):
-        remote.complete(request(provider, "drip", seconds=1), progress=heard.append)
+        remote.complete(request(provider, "drip", seconds=1), Line(progress=heard.append))
     assert time.monotonic() - began < 3
     assert heard == sorted(heard)
     assert heard[-1] > 0
@@ -227,7 +227,7 @@ def test_a_stopped_call_is_cancelled_at_once(remote: Remote, provider: FakeProvi
     threading.Timer(0.3, stop.set).start()
     began = time.monotonic()
     with pytest.raises(Cancelled):
-        remote.complete(request(provider, "hang"), stop=stop)
+        remote.complete(request(provider, "hang"), Line(stop))
     assert time.monotonic() - began < 3
     assert provider.seen[-1].hung_up.wait(2)
 
