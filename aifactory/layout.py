@@ -28,6 +28,11 @@ class Layout:
         return self.root / "prompts"
 
     @property
+    def allowed_signers(self) -> Path:
+        """The public keys of the agents, for Git's `gpg.ssh.allowedSignersFile`."""
+        return self.prompts / "allowed_signers"
+
+    @property
     def config(self) -> Path:
         return self.root / "aifactory.toml"
 
@@ -100,6 +105,12 @@ def cache_home() -> Path:
     if os.geteuid() == 0:
         return Path("/var/cache/aifactory")
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aifactory"
+
+
+def key_folder() -> Path:
+    """The private keys of the agents: of the user, in no repository, in no cage."""
+    home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(home) / "aifactory" / "keys"
 
 
 def shipped(family: str) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator
 
-from aifactory import agents, delivery, failing, gate, landing, proposals, verification
+from aifactory import agents, delivery, failing, gate, landing, proposals, signing, verification
 from aifactory.agents import Job, Turn
 from aifactory.asking import Recorded
 from aifactory.enduring import of_machine
@@ -75,6 +75,7 @@ def verify(factory: Factory, task: Task, number: int, stage: Stage) -> None:
     gate.check_preconditions(factory.repository, tree.commit, task)
     gate.check_programs(task, factory.config.policy.commands)
     agent = agents.find(agent_of(factory, task), factory.prompts)
+    signing.check(factory.config.land, agent.name)
     stop = factory.stop_of(task.task_id)
     job = Job(
         task=task,

@@ -100,6 +100,15 @@ class Land(Section):
     branch: Text | None = Field(
         None, description="The target branch; unset: the one checked out when the daemon started."
     )
+    sign: Literal["ssh", "gpg", "off"] | None = Field(
+        None,
+        description="What signs commits; unset: the key that `aifactory agents keys` made, if any.",
+    )
+    gpg_key: Text | None = Field(None, description="The key that signs where sign is gpg.")
+    co_author: Literal["off", "Co-authored-by", "Assisted-by"] = Field(
+        "off",
+        description="The trailer that names the model. Never Signed-off-by: that is a person's.",
+    )
 
 
 class Environment(Section):

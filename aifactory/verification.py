@@ -8,12 +8,11 @@ import threading
 import time
 from functools import partial
 
-from aifactory import gate, landing, policy, sandbox
+from aifactory import gate, landing, policy, sandbox, signing
 from aifactory.agents import Agent
 from aifactory.errors import GateBroken, GateFailed, ScopeViolation
 from aifactory.factory import Factory
 from aifactory.gate import GateResult, Room
-from aifactory.git import Identity
 from aifactory.leaks import leaks
 from aifactory.ledger import WRITER
 from aifactory.model import CommandRecord, Proposal, Record, Task
@@ -54,17 +53,18 @@ def candidate_of(factory: Factory, task: Task, proposal: Proposal) -> landing.Ca
         factory.layout,
         proposal,
         target=factory.target,
-        message=message_of(task, proposal, record),
-        author=Identity(proposal.agent, f"{proposal.agent}@aifactory.localhost"),
+        message=message_of(task, proposal, record, factory.config.land.co_author),
+        author=signing.identity_of(proposal.agent),
         committer=WRITER,
         at=int(time.time()),
+        sign=signing.signer(factory.config.land, proposal.agent),
     )
 
 
 TRAILER = re.compile(r"(?:Aifactory-[\w-]+|^\s*[\w-]+-by)\s*:", re.IGNORECASE)
 
 
-def message_of(task: Task, proposal: Proposal, record: Record) -> str:
+def message_of(task: Task, proposal: Proposal, record: Record, co_author: str = "off") -> str:
     """Subject, summary and the trailers that bind the commit to what made it.
 
     Nothing that the task or the model wrote can pass for such a trailer.
@@ -81,12 +81,25 @@ def message_of(task: Task, proposal: Proposal, record: Record) -> str:
         "Attempt": proposal.attempt,
         "Cost": f"{record.cost_usd:.6f} USD",
     }
-    block = "\n".join(f"Aifactory-{name}: {value}" for name, value in trailers.items())
+    lines = [f"Aifactory-{name}: {value}" for name, value in trailers.items()]
+    block = "\n".join([*lines, *credit(proposal, co_author)])
     said = printable(proposal.summary).splitlines()
     told = [line for line in said if not TRAILER.search(line)]
     summary = "\n".join(told).strip()
     body = [summary] if summary and summary != subject else []
     return masked("\n\n".join([subject, *body, block]))
+
+
+def credit(proposal: Proposal, co_author: str) -> list[str]:
+    """The trailer that names the model beside the agent, which is the author."""
+    model = re.sub("[<>]", "", one_line(proposal.model)).strip()
+    if co_author == "off" or not model:
+        return []
+    whole = {
+        "Co-authored-by": f"{model} <{signing.identity_of('noreply').email}>",
+        "Assisted-by": f"{proposal.agent}:{model}",
+    }
+    return [f"{co_author}: {whole[co_author]}"]
 
 
 def judge(

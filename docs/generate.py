@@ -51,8 +51,7 @@ def config_page() -> str:
         "Keys of `aifactory.toml`. The first that has a value decides: flag, environment\n"
         "(`AIFACTORY_MODEL`, `AIFACTORY_GATE_TIMEOUT` for `gate.timeout`), `aifactory.toml`,\n"
         "the user's `~/.config/aifactory/config.toml`, default. Keys of providers come from the\n"
-        "environment only.\n\n"
-        + table(("key", "default", "meaning"), rows)
+        "environment only.\n\n" + table(("key", "default", "meaning"), rows)
     )
 
 
@@ -70,19 +69,16 @@ def failpoints_page() -> str:
     rows = ((f"`{name}`", words) for name, words in failpoints.POINTS.items())
     return (
         "# Failpoints\n\n"
-        f"`{failpoints.VARIABLE}=\"landing.begun=kill,landing.file=error@2\"` in the\n"
+        f'`{failpoints.VARIABLE}="landing.begun=kill,landing.file=error@2"` in the\n'
         "environment of the daemon orders a crash, an error or a delay where the point stands in\n"
         "the protocol of landing. Actions: `kill` (SIGKILL), `exit` (code 75), `error` (EIO),\n"
         "`full` (ENOSPC), `delay:SECONDS`; `@N` waits for the N-th time. Without the variable\n"
-        "nothing happens.\n\n"
-        + table(("point", "what has just happened"), rows)
+        "nothing happens.\n\n" + table(("point", "what has just happened"), rows)
     )
 
 
 def failures_page() -> str:
-    kinds = (
-        (f"`{kind}`", yes_no(kind.retryable), yes_no(kind.charged)) for kind in FailureClass
-    )
+    kinds = ((f"`{kind}`", yes_no(kind.retryable), yes_no(kind.charged)) for kind in FailureClass)
     classes = (
         (f"`{kind.__name__}`", str(kind.exit_code), f"`{kind.failure_class}`", kind.remedy)
         for kind in families(AifactoryError)

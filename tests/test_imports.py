@@ -16,7 +16,7 @@ PACKAGE = ROOT / "aifactory"
 # What only some rooms may use. A room is a module or a folder of aifactory.
 RESERVED = {
     "litellm": {"models"},
-    "subprocess": {"git", "sandbox", "models"},
+    "subprocess": {"git", "sandbox", "models", "signing"},
     "rich": {"cli", "view"},
     "typer": {"cli"},
     "git": {"git"},

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from aifactory import __version__
 from aifactory.cli import config, sandbox
@@ -17,6 +18,7 @@ from aifactory.cli.demo import demo
 from aifactory.cli.diff import diff
 from aifactory.cli.doctor import doctor
 from aifactory.cli.init import init
+from aifactory.cli.keys import keys
 from aifactory.cli.logs import logs
 from aifactory.cli.recover import recover
 from aifactory.cli.replay import replay
@@ -66,18 +68,34 @@ def aifactory(
     """Software that writes software, unattended: task files in, verified commits out."""
 
 
+class WithDefault(TyperGroup):
+    """A family in which `list` is meant where no other member is named."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        named = args and (args[0] in self.commands or args[0] in ctx.help_option_names)
+        return super().parse_args(ctx, args if named else ["list", *args])
+
+
 PLAIN: tuple[Callable[..., object], ...] = (
     init, doctor, demo, add, run, status, watch, wait, show, logs, diff, artifacts, report,
-    approve, reject, answer, cancel, retry, replay, tidy, recover, agents, schema,
+    approve, reject, answer, cancel, retry, replay, tidy, recover, schema,
 )  # fmt: skip
 FAMILIES: dict[str, tuple[str, dict[str, Callable[..., object]]]] = {
+    "agents": (
+        "Who can do work here. `aifactory agents NAME` shows one.",
+        {
+            "list": agents,
+            "keys": keys,
+        },
+    ),
     "config": ("The settings.", {"show": config.show}),
     "sandbox": ("The cage that commands run in.", {"exec": sandbox.execute}),
 }
 for command in PLAIN:
     app.command()(command)
 for family, (help_text, members) in FAMILIES.items():
-    group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=help_text)
+    kind = WithDefault if "list" in members else TyperGroup
+    group = typer.Typer(cls=kind, no_args_is_help=True, rich_markup_mode=None, help=help_text)
     for name, member in members.items():
         group.command(name)(member)
     app.add_typer(group, name=family)

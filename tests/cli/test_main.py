@@ -36,7 +36,7 @@ def test_help_shows_examples_and_every_command(shop: Shop) -> None:
     assert all(f"\n  {command.__name__}" in done.out for command in PLAIN)
 
 
-READ = {"status", "show", "logs", "diff", "artifacts", "report", "agents", "schema", "replay"}
+READ = {"status", "show", "logs", "diff", "artifacts", "report", "schema", "replay"}
 READING = READ | {"wait", "watch", "doctor"}
 DECIDING = {"approve", "reject", "answer", "cancel", "retry"}
 CHANGING = DECIDING | {"init", "add", "tidy", "recover"}
