@@ -138,7 +138,7 @@ class InvalidTask(InvalidInput):
 
 
 class InvalidConfig(InvalidInput):
-    remedy = "mend aifactory.toml; `aifactory config show` lists every key"
+    remedy = "mend the value where it stands; `aifactory config show` lists every key"
 
 
 class UnknownAgent(InvalidInput):

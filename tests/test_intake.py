@@ -91,6 +91,11 @@ def test_ten_megabytes_of_nesting_are_refused_unread(tasks: Path) -> None:
     assert time.monotonic() - start < 0.1
 
 
+def test_suffix_in_capitals_is_no_reason_for_silence(tasks: Path) -> None:
+    put(tasks, "A.JSON")
+    assert [found.path.name for found in intake.scan(tasks)] == ["A.JSON"]
+
+
 def test_names_that_are_no_task_files(tasks: Path) -> None:
     for name in (".a.json", "a.json~", "a.json.tmp", "a.json.swp", "a.json.part", "a.txt", "json"):
         put(tasks, name)
