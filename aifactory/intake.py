@@ -121,9 +121,9 @@ def look(path: Path) -> Found | None:
 
 
 def is_task_file(path: Path) -> bool:
-    """Whether the name is one that a task file may have: `*.json` in any case, not hidden, not temporary."""
-    name = path.name
-    return name.lower().endswith(".json") and not name.startswith(".") and not name.endswith(_TEMPORARY)
+    """Whether the name is one a task file may have: `*.json`, `*.JSON`, not hidden or temporary."""
+    name = path.name.lower()
+    return name.endswith(".json") and not name.startswith(".") and not name.endswith(_TEMPORARY)
 
 
 def id_of_file(path: Path) -> str:

@@ -11,6 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A slow machine is no fault of a property; in CI Hypothesis has a like profile of its own.
+settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+if not os.environ.get("CI"):
+    settings.load_profile("patient")
 
 IDENTITY = {
     "GIT_AUTHOR_NAME": "Ada",
