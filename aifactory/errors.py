@@ -245,7 +245,8 @@ class GateBroken(AifactoryError):
 
     exit_code = 5
     failure_class = FailureClass.GATE_BROKEN
-    remedy = "make the gate green on the target branch, then `aifactory retry TASK`"
+    remedy = "make the gate green on the target branch; the task goes on by itself then"
+    verdicts: tuple[Any, ...] = ()
 
 
 class GateFlaky(GateBroken):

@@ -11,6 +11,7 @@ from pathlib import Path
 from aifactory.config import Config
 from aifactory.errors import AifactoryError
 from aifactory.events import Stream
+from aifactory.gate import Known
 from aifactory.git import Repository
 from aifactory.landing import Lander
 from aifactory.layout import Layout
@@ -40,7 +41,7 @@ class Trouble:
 
 @dataclass
 class Factory:
-    """The parts of a run. Only `stops` and `trouble` change while it goes on."""
+    """The parts of a run. Only `known`, `stops` and `trouble` change while it goes on."""
 
     repository: Repository
     layout: Layout
@@ -58,6 +59,7 @@ class Factory:
     python: Path
     defect: Callable[[BaseException], AifactoryError]  # a bug, with its report file
     patience: int | None = None  # transient failures of one task before giving up; None: no end
+    known: Known = field(default_factory=Known)  # what the gate's commands did on which tree
     stops: dict[str, threading.Event] = field(default_factory=dict)
     trouble: Trouble | None = None  # why no work is taken now: class `environment`
     exit_codes: dict[str, int] = field(default_factory=dict)  # of tasks that failed in this run

@@ -33,6 +33,8 @@ def fail(factory: Factory, task: Task, attempt: int, stage: str, error: Aifactor
     event = verdict_on(factory, task, record, failure, fields)
     if event == "attempt.failed":
         delay(factory, task.task_id, record, error)
+    if failure.failure_class in NOBODYS:
+        factory.held[task.task_id] = Hold(factory.tip())
     if failure.failure_class is FailureClass.ENVIRONMENT:
         pause(factory, error)
     factory.exit_codes[task.task_id] = error.exit_code
@@ -67,7 +69,7 @@ def verdict_on(
     kind = failure.failure_class
     if kind in REFUSES_TASK and record.state is not State.READY:
         return "task.refused"
-    if kind in ASKS_OWNER and record.state is State.RUNNING:
+    if kind in ASKS_OWNER and record.state in (State.RUNNING, State.READY):
         return "input.requested"
     if not kind.retryable:
         return "task.failed"

@@ -172,6 +172,7 @@ class Verdict(Value):
     ok: bool
     message: str = ""
     evidence: str = ""  # for the agent and the owner: the last lines that matter
+    command: str = ""  # the one that made it red
     seconds: float = 0.0
 
 

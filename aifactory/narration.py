@@ -49,6 +49,7 @@ WORDS = {
     "command.started": "runs",
     "command.finished": "ran",
     "gate.finished": "the gate is through",
+    "gate.retried": "the gate is tried again",
     "landing.waits": "waits to land",
     "landing.moved": "the target branch moved",
     "file.refused": "a task file cannot be used",

@@ -119,6 +119,7 @@ def judge(
                 commands=factory.config.gate.commands,
                 keep=factory.config.gate.keep,
                 allowed=factory.config.policy.commands,
+                known=factory.known,
                 limits=sandbox.Limits(**factory.config.sandbox.limits.model_dump()),
                 timeout=factory.config.gate.timeout,
                 stop=stop,
@@ -128,18 +129,23 @@ def judge(
         )
     data = {"ok": result.ok, "tree": candidate.tree, "commit": candidate.commit}
     factory.stream.emit("gate.finished", task.task_id, candidate.attempt, **data)
-    if result.missing_programs:
-        named = ", ".join(result.missing_programs)
-        broken = GateBroken(
-            f"the gate cannot start: the sandbox has no {named}", evidence=result.evidence()
-        )
-        broken.commands = result.commands
-        raise broken
+    if result.missing_programs or result.broken:
+        raise gate_broken(result)
     if not result.ok:
         error = GateFailed(result.message, evidence=result.evidence())
         error.verdicts, error.commands = result.verdicts, result.commands
         raise error
     return result
+
+
+def gate_broken(result: GateResult) -> GateBroken:
+    """The error for a gate that is red whatever the change is."""
+    named = ", ".join(dict.fromkeys(result.missing_programs))
+    cannot = f"the gate cannot start: the sandbox has no {named}"
+    before = f"red without the change, too: {result.message}"
+    error = GateBroken(cannot if named else before, evidence=result.broken or result.evidence())
+    error.verdicts, error.commands = result.verdicts, result.commands
+    return error
 
 
 def tell_start(factory: Factory, task_id: str, attempt: int, command: str) -> None:
@@ -152,6 +158,7 @@ def tell_end(factory: Factory, task_id: str, attempt: int, record: CommandRecord
         task_id,
         attempt,
         argv=list(record.argv),
+        **({"on": record.details["on"]} if "on" in record.details else {}),
         exit_code=record.exit_code,
         seconds=round(record.seconds, 3),
         denied=record.denied,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from aifactory.errors import AifactoryError
 from aifactory.gate.acceptance import Acceptance
 from aifactory.gate.base import Check, GateResult, Room
+from aifactory.gate.blame import attributed
 from aifactory.gate.commands import Commands
 from aifactory.gate.conditions import Postconditions, check_preconditions
 from aifactory.gate.interpreter import interpreter
+from aifactory.gate.known import Known
 from aifactory.gate.programs import check_programs
 from aifactory.gate.verify_script import VerifyScript
 from aifactory.model import CommandRecord, Verdict
@@ -18,6 +21,7 @@ __all__ = [
     "CHECKS",
     "Check",
     "GateResult",
+    "Known",
     "Room",
     "check_preconditions",
     "check_programs",
@@ -31,6 +35,8 @@ CHECKS: tuple[Check, ...] = (Postconditions(), Commands(), VerifyScript(), Accep
 def run(room: Room, checks: Sequence[Check] = CHECKS) -> GateResult:
     """Judge exactly `room.tree`, check after check, up to the first that is red.
 
+    What is red is looked at without the change, too, to tell whose fault it is.
+
     Raises SandboxUnusable, PolicyDenied, InvalidInput (a command that cannot be split), Interrupted
     when `room.stop` is set; `commands` of the error has the records until then.
     """
@@ -42,7 +48,8 @@ def run(room: Room, checks: Sequence[Check] = CHECKS) -> GateResult:
             verdicts.append(check.run(room.watched(records)))
             if not verdicts[-1].ok:
                 break
+        found = attributed(room.watched(records), GateResult(tuple(verdicts), tuple(records)))
     except AifactoryError as error:
         error.commands = (*records, *error.commands)
         raise
-    return GateResult(tuple(verdicts), tuple(records))
+    return replace(found, commands=tuple(records))

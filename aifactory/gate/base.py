@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, Self
 
+from aifactory.gate.known import Known
 from aifactory.git import Repository
 from aifactory.model import CommandRecord, Task, Verdict
 from aifactory.sandbox import Limits, Sandbox
@@ -25,7 +26,7 @@ class Room:
     may stay from one command to the next) are the owner's, never read from `tree`; `allowed` are
     the programs that a task's own commands may run, None for any. `timeout` is in
     seconds for one command; the task's own goes before it, and before `limits`. Commands find
-    `python` first on PATH.
+    `python` first on PATH. `known` remembers what commands did on other trees.
     """
 
     workspace: Workspace
@@ -40,6 +41,7 @@ class Room:
     allowed: tuple[str, ...] | None = None
     timeout: float = 600
     limits: Limits = field(default_factory=Limits)
+    known: Known = field(default_factory=Known)
     stop: threading.Event | None = None
     on_start: Callable[[str], None] = lambda command: None
     on_command: Callable[[CommandRecord], None] = lambda record: None
@@ -70,10 +72,14 @@ class Check(Protocol):
 
 @dataclass(frozen=True)
 class GateResult:
-    """What the gate says of one tree, with the record of every command that ran for it."""
+    """What the gate says of one tree, with the record of every command that ran for it.
+
+    `broken` is why a red one is not the change's fault, in words, "" where it is.
+    """
 
     verdicts: tuple[Verdict, ...]
     commands: tuple[CommandRecord, ...]
+    broken: str = ""
 
     @property
     def ok(self) -> bool:
@@ -82,6 +88,13 @@ class GateResult:
     @property
     def red(self) -> tuple[Verdict, ...]:
         return tuple(verdict for verdict in self.verdicts if not verdict.ok)
+
+    @property
+    def failed_command(self) -> CommandRecord | None:
+        """The command that a red verdict stands on; None where it stands on something else."""
+        named = {verdict.command for verdict in self.red if verdict.command}
+        own = (record for record in reversed(self.commands) if "on" not in record.details)
+        return next((record for record in own if record.details.get("command") in named), None)
 
     @property
     def missing_programs(self) -> tuple[str, ...]:

@@ -1,55 +1,35 @@
-"""The same commands on the base: whose fault is it that the gate is red?"""
+"""The same command on the base: was it red before the change?"""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
-from aifactory.gate.base import GateResult, Room
+from aifactory.gate.base import Room
 from aifactory.gate.execution import execute
-from aifactory.model import CommandRecord, sha256
-
-_NUMBERS = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-f]{7,64}\b|\d+(?:[.:]\d+)*")
-
-_LISTED = re.compile(r"(FAILED|FAIL:|ERROR:?) ")
+from aifactory.model import CommandRecord
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """One command that is red with the change, and what it does without.
-
-    Red on the base is evidence, not proof: a task that mends failing tests starts from a red base.
-    `same_signature` says that both fail with the same words.
-    """
-
-    command: str
-    red_on_base: bool
-    same_signature: bool
-    record: CommandRecord
+def run_on_base(room: Room, command: str) -> CommandRecord:
+    """The record of a command on `room.base`; an earlier one where it is known."""
+    known = room.known.find(room.base, command)
+    if known is None:
+        with standing_on(room, room.base, "base") as there:
+            known = execute(there, command)
+        room.known.keep(room.base, command, known)
+    return known
 
 
-def broken_on_base(room: Room, result: GateResult) -> tuple[Comparison, ...]:
-    """Run the commands that failed in `result` on the tree of `room`, which is the base's."""
-    failed = [record for record in result.commands if not record.ok]
-    if failed:
+@contextmanager
+def standing_on(room: Room, tree: str, called: str) -> Iterator[Room]:
+    """The room with another tree in its workspace; records of commands say `called`."""
+
+    def note(record: CommandRecord) -> None:
+        room.on_command(record.model_copy(update={"details": {**record.details, "on": called}}))
+
+    room.workspace.checkout(room.repository, tree)
+    try:
+        yield replace(room, tree=tree, on_command=note)
+    finally:
         room.workspace.checkout(room.repository, room.tree)
-    return tuple(_compare(room, record) for record in failed)
-
-
-def _compare(room: Room, with_change: CommandRecord) -> Comparison:
-    command = str(with_change.details["command"])
-    without = execute(room, command)
-    same = not without.ok and signature(without) == signature(with_change)
-    return Comparison(command, not without.ok, same, without)
-
-
-def signature(record: CommandRecord) -> str:
-    """A digest of how a command failed, equal for two failures that differ only in numbers.
-
-    Where a test runner lists what failed, that list is the failure.
-    """
-    text = _NUMBERS.sub("0", record.output)
-    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
-    lines = sorted(line for line in lines if _LISTED.match(line)) or lines
-    how = f"{record.exit_code} {record.signal} {record.timed_out}"
-    return sha256("\n".join([how, *lines]).encode(errors="replace"))

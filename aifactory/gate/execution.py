@@ -126,18 +126,22 @@ def judge(check: str, room: Room, commands: Iterable[str]) -> Verdict:
     records: list[CommandRecord] = []
     for command in commands:
         records.append(execute(room, command))
+        room.known.keep(room.tree, command, records[-1])
         if not records[-1].ok:
             message = f"`{command}` {outcome(records[-1], room.seconds)}"
             shown = "\n".join(filter(None, [evidence(command, records[-1]), _lost(records[:-1])]))
-            return _verdict(check, records, message, shown)
+            return _verdict(check, records, message, shown, command)
     said = f"{len(records)} commands passed" if len(records) > 1 else "passed"
     return _verdict(check, records, said if records else "nothing to run")
 
 
-def _verdict(check: str, records: list[CommandRecord], message: str, shown: str = "") -> Verdict:
-    ok = all(record.ok for record in records)
+def _verdict(
+    check: str, records: list[CommandRecord], message: str, shown: str = "", red: str = ""
+) -> Verdict:
     seconds = sum(record.seconds for record in records)
-    return Verdict(check=check, ok=ok, message=message, evidence=shown, seconds=seconds)
+    return Verdict(
+        check=check, ok=not red, message=message, evidence=shown, command=red, seconds=seconds
+    )
 
 
 def _lost(earlier: list[CommandRecord]) -> str:
