@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aifactory import delivery, lifecycle, wishes
+from aifactory import delivery, holds, lifecycle, wishes
 from aifactory.enduring import enduring
 from aifactory.factory import Factory
 from aifactory.inbox import Inbox
@@ -41,6 +41,7 @@ def turn(factory: Factory, workers: Workers) -> None:
     beat(factory)
     factory.queue.take_in()
     wishes.grant(factory)
+    holds.release(factory)
     go_on_after_trouble(factory, workers)
     if factory.trouble is None:
         start_attempts(factory, workers)

@@ -39,9 +39,21 @@ class Trouble:
         return time.monotonic() >= self._until
 
 
+@dataclass(frozen=True)
+class Hold:
+    """A task waits for the gate to be mended: since when, on which tip, and for how long."""
+
+    tip: str
+    seconds: float
+    since: float = field(default_factory=time.monotonic)
+
+    def over(self, tip: str) -> bool:
+        return tip != self.tip or time.monotonic() - self.since >= self.seconds
+
+
 @dataclass
 class Factory:
-    """The parts of a run. Only `known`, `stops` and `trouble` change while it goes on."""
+    """The parts of a run. `known`, `held`, `stops` and `trouble` change while it goes on."""
 
     repository: Repository
     layout: Layout
@@ -60,6 +72,7 @@ class Factory:
     defect: Callable[[BaseException], AifactoryError]  # a bug, with its report file
     patience: int | None = None  # transient failures of one task before giving up; None: no end
     known: Known = field(default_factory=Known)  # what the gate's commands did on which tree
+    held: dict[str, Hold] = field(default_factory=dict)  # by task, while the gate is broken
     stops: dict[str, threading.Event] = field(default_factory=dict)
     trouble: Trouble | None = None  # why no work is taken now: class `environment`
     exit_codes: dict[str, int] = field(default_factory=dict)  # of tasks that failed in this run

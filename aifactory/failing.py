@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+from aifactory import holds
 from aifactory.enduring import pause
 from aifactory.errors import AifactoryError, FailureClass, ModelTransient
 from aifactory.factory import Factory
@@ -33,8 +34,8 @@ def fail(factory: Factory, task: Task, attempt: int, stage: str, error: Aifactor
     event = verdict_on(factory, task, record, failure, fields)
     if event == "attempt.failed":
         delay(factory, task.task_id, record, error)
-    if failure.failure_class in NOBODYS:
-        factory.held[task.task_id] = Hold(factory.tip())
+    if failure.failure_class in holds.NOBODYS:
+        holds.hold(factory, task.task_id)
     if failure.failure_class is FailureClass.ENVIRONMENT:
         pause(factory, error)
     factory.exit_codes[task.task_id] = error.exit_code

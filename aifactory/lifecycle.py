@@ -5,7 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator
 
-from aifactory import agents, delivery, failing, gate, landing, proposals, signing, verification
+from aifactory import (
+    agents,
+    delivery,
+    failing,
+    gate,
+    holds,
+    landing,
+    proposals,
+    signing,
+    verification,
+)
 from aifactory.agents import Job, Turn
 from aifactory.asking import Recorded
 from aifactory.enduring import of_machine
@@ -45,12 +55,16 @@ class Stage:
 
 
 def begin(factory: Factory, task: Task) -> int:
-    """Start an attempt. One whose answer is recorded but not judged is gone on with."""
+    """Start an attempt. One whose answer is recorded but not judged is gone on with.
+
+    A broken gate judges nothing.
+    """
     record = factory.queue.records[task.task_id]
     history = factory.ledger.find(task.task_id)
     names = history.artifacts if history else {}
     last = record.attempts
-    resumed = f"response-{last}.json" in names and f"gate-{last}.json" not in names
+    judged = f"gate-{last}.json" in names and not holds.held(record)
+    resumed = f"response-{last}.json" in names and not judged
     number = last if resumed else last + 1
     factory.queue.change(
         task.task_id,
