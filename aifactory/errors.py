@@ -11,7 +11,7 @@
       EnvironmentUnusable (5)  SandboxUnusable, LockHeld, GitFailed, DiskFull, NotARepository,
                                JournalCorrupt
       Stopped (130)            Cancelled, Interrupted
-      Pending (8)
+      Pending (8)              InputNeeded
 
 Anything that is not an AifactoryError is a bug: exit 3, a report file, class `internal`.
 """
@@ -307,6 +307,14 @@ class Pending(AifactoryError):
     """Something waits for a person, or did not finish in the time given."""
 
     exit_code = 8
+
+
+class InputNeeded(Pending):
+    """A person is asked for the answer of an attempt: `question` is what to tell them."""
+
+    def __init__(self, message: str, *, question: Any, **more: str) -> None:
+        super().__init__(message, **more)
+        self.question = question
 
 
 class Bug(AifactoryError):

@@ -10,6 +10,7 @@ from aifactory import (
     delivery,
     failing,
     gate,
+    handover,
     holds,
     landing,
     proposals,
@@ -19,7 +20,14 @@ from aifactory import (
 from aifactory.agents import Job, Turn
 from aifactory.asking import Recorded
 from aifactory.enduring import of_machine
-from aifactory.errors import AifactoryError, AnswerUnusable, Cancelled, Interrupted, PolicyDenied
+from aifactory.errors import (
+    AifactoryError,
+    AnswerUnusable,
+    Cancelled,
+    InputNeeded,
+    Interrupted,
+    PolicyDenied,
+)
 from aifactory.factory import Factory
 from aifactory.files import SyncFailed
 from aifactory.gate import GateResult
@@ -32,12 +40,14 @@ LANDABLE = (State.QUEUED, State.RUNNING, State.READY, State.CANCELLED)
 def attempt(factory: Factory, task_id: str) -> None:
     """One try of an agent at a task: ends verified, failed, or put back."""
     task = factory.queue.task(task_id)
-    number = begin(factory, task)
+    number, base = begin(factory, task)
     stage = Stage("agent")
     try:
-        verify(factory, task, number, stage)
+        verify(factory, task, number, base, stage)
     except (Cancelled, Interrupted):
         put_back(factory, task, number)
+    except InputNeeded as needed:
+        handover.request(factory, task, number, needed)
     except SyncFailed:
         raise
     except AifactoryError as error:
@@ -54,10 +64,11 @@ class Stage:
         self.name = name
 
 
-def begin(factory: Factory, task: Task) -> int:
-    """Start an attempt. One whose answer is recorded but not judged is gone on with.
+def begin(factory: Factory, task: Task) -> tuple[int, str]:
+    """Start an attempt; gives its number and the commit that it starts on.
 
-    A broken gate judges nothing.
+    One whose answer is recorded but not judged is gone on with, where it started. A broken gate
+    judges nothing.
     """
     record = factory.queue.records[task.task_id]
     history = factory.ledger.find(task.task_id)
@@ -66,26 +77,36 @@ def begin(factory: Factory, task: Task) -> int:
     judged = f"gate-{last}.json" in names and not holds.held(record)
     resumed = f"response-{last}.json" in names and not judged
     number = last if resumed else last + 1
+    base = base_of(factory, task.task_id, number) if resumed else factory.tip()
     factory.queue.change(
         task.task_id,
         "attempt.started",
         attempt=number,
-        data={"agent": agent_of(factory, task), "resumed": resumed},
+        data={"agent": agent_of(factory, task), "resumed": resumed, "base": base},
         attempts=number,
         agent=agent_of(factory, task),
         started_at=record.started_at or now(),
         reason="",
     )
-    return number
+    return number, base
+
+
+def base_of(factory: Factory, task_id: str, number: int) -> str:
+    """The commit that an attempt started on: its answer is about the files as they were then."""
+    for event in reversed(factory.ledger.events(task_id)):
+        if event.name == "attempt.started" and event.attempt == number:
+            known = str(event.data.get("base", ""))
+            return known if factory.repository.resolve(known) else factory.tip()
+    return factory.tip()
 
 
 def agent_of(factory: Factory, task: Task) -> str:
     return task.assignee or factory.config.agents.default
 
 
-def verify(factory: Factory, task: Task, number: int, stage: Stage) -> None:
+def verify(factory: Factory, task: Task, number: int, base: str, stage: Stage) -> None:
     """Agent, proposal, gate: what comes out is verified and waits to land."""
-    tree = GitTree(factory.repository, factory.tip())
+    tree = GitTree(factory.repository, base)
     gate.check_preconditions(factory.repository, tree.commit, task)
     gate.check_programs(task, factory.config.policy.commands)
     agent = agents.find(agent_of(factory, task), factory.prompts)
@@ -98,6 +119,8 @@ def verify(factory: Factory, task: Task, number: int, stage: Stage) -> None:
         tree=tree,
         history=tuple(turns(factory, task.task_id, number)),
         ask=Recorded(factory, task, agent.name, number, stop),
+        ask_person=handover.Person(factory, task, number),
+        said=handover.said(factory, factory.queue.records[task.task_id]),
     )
     proposal = agent.propose(job)
     stage.name = "proposal"
@@ -177,6 +200,7 @@ def put_back(factory: Factory, task: Task, number: int) -> None:
 
 def resume(factory: Factory, busy: Collection[str] = ()) -> None:
     """Bring every task that nothing runs for to what Git says, however the work on it ended."""
+    handover.show_again(factory)
     for task_id, record in list(factory.queue.records.items()):
         if task_id in busy:
             continue

@@ -69,7 +69,8 @@ STATE_WORDS = {
     State.CANCELLED: "cancelled",
     State.DONE: "done",
 }
-PLUMBING = ("state", "call", "digest", "tree", "finish_reason")  # for programs, not for people
+# For programs, not for people.
+PLUMBING = ("state", "call", "digest", "tree", "base", "finish_reason")
 LONGEST = 300
 # Controls, marks of direction, breaks that are none to a terminal, halves of characters.
 _CONTROL = re.compile(

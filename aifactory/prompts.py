@@ -32,6 +32,7 @@ class Settings(Value):
     """The front matter of a prompt file."""
 
     description: str = ""
+    kind: Literal["model", "handoff"] = "model"  # what does the work
     model: str | None = None
     parameters: Mapping[str, Any] = {}
     scope: tuple[str, ...] = ()  # globs; empty: anything that the policy allows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 from aifactory import files
 from aifactory.edits import Tree
@@ -16,14 +17,30 @@ IGNORE = b"# written by aifactory: what stands here is pending and not for commi
 
 def write(layout: Layout, proposal: Proposal, patch: bytes) -> None:
     """Show a proposal to people: `proposal.json`, `proposal.patch`, the new files."""
+    folder = _make_room(layout, proposal.task_id)
+    files.atomic_write(folder / "proposal.json", to_json(proposal))
+    files.atomic_write(folder / "proposal.patch", patch)
+
+
+def _make_room(layout: Layout, task_id: str) -> Path:
+    """The task's folder, empty."""
     files.make_dir(layout.proposals)
     ignore = layout.proposals / ".gitignore"
     if not ignore.exists():
         files.atomic_write(ignore, IGNORE)
-    remove(layout, proposal.task_id)
-    folder = files.make_dir(layout.proposals / proposal.task_id)
-    files.atomic_write(folder / "proposal.json", to_json(proposal))
-    files.atomic_write(folder / "proposal.patch", patch)
+    remove(layout, task_id)
+    return files.make_dir(layout.proposals / task_id)
+
+
+def question_at(layout: Layout, task_id: str) -> Path:
+    """Where a person finds what an attempt asks of them."""
+    return layout.proposals / task_id / "prompt.md"
+
+
+def ask(layout: Layout, task_id: str, text: bytes) -> None:
+    """Show a person what an attempt asks of them, in place of an earlier proposal."""
+    _make_room(layout, task_id)
+    files.atomic_write(question_at(layout, task_id), text)
 
 
 def remove(layout: Layout, task_id: str) -> None:

@@ -77,7 +77,7 @@ def propose(repository: Repository, layout: Layout, ledger: Ledger, proposal: Pr
         return answer
 
     tree = GitTree(repository, proposal.base)
-    job = Job(task, proposal.attempt, proposal.base, tree, (), ask)
+    job = Job(task, proposal.attempt, proposal.base, tree, (), ask, ask)
     return agents.find(proposal.agent, Prompts(layout)).propose(job)
 
 

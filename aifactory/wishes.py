@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from aifactory import failpoints, files, proposals, requests
+from aifactory import failpoints, files, handover, proposals, requests
 from aifactory.errors import AifactoryError, EnvironmentUnusable
 from aifactory.factory import Factory
 from aifactory.model import Record, State
@@ -76,9 +76,12 @@ def reject(factory: Factory, request: Request, record: Record) -> None:
 
 
 def answer(factory: Factory, request: Request, record: Record) -> None:
-    text = str(request.data.get("text", ""))
-    artifacts = {f"input-{record.attempts + 1}.txt": text.encode()}
-    factory.queue.change(record.task_id, "input.given", data=said(request), artifacts=artifacts)
+    meant = request.data.get("attempt", record.attempts)
+    if meant != record.attempts:
+        raise AifactoryError(
+            f"attempt {meant} was answered, {record.task_id} is at attempt {record.attempts}"
+        )
+    handover.reply(factory, record, str(request.data.get("text", "")), said(request))
 
 
 VERBS: Mapping[str, Callable[[Factory, Request, Record], None]] = {

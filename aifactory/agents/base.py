@@ -31,14 +31,17 @@ class Question:
 
 
 class Asker(Protocol):
-    """The way to a model: within the budget, recorded before and after."""
+    """The way to a model, or to a person: within the budget, recorded before and after."""
 
     def __call__(self, question: Question) -> Answer: ...
 
 
 @dataclass(frozen=True)
 class Job:
-    """One attempt at a task: the tree it starts from, what came before, the way to a model."""
+    """One attempt at a task: the tree it starts from, what came before, the ways to an answer.
+
+    `said` is what people told the task while it waited for them, oldest first.
+    """
 
     task: Task
     attempt: int
@@ -46,6 +49,8 @@ class Job:
     tree: GitTree
     history: tuple[Turn, ...]
     ask: Asker
+    ask_person: Asker
+    said: tuple[str, ...] = ()
 
 
 class Agent(Protocol):

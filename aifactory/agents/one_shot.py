@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from aifactory import edits
 from aifactory.agents.base import Job, Question, Turn
-from aifactory.leaks import is_secret_file
-from aifactory.model import Change, Proposal, Task, sha256
-from aifactory.paths import match
+from aifactory.agents.material import variables
+from aifactory.model import Answer, Change, Proposal, sha256
 from aifactory.prompts import Prompt, fence
 from aifactory.tree import GitTree
-
-FILE_LIMIT = 200_000  # bytes of one file that a prompt shows
-LISTED = 400  # paths that a prompt lists of the tree
 
 
 class OneShot:
@@ -25,7 +20,7 @@ class OneShot:
         self.prompt = prompt
 
     def propose(self, job: Job) -> Proposal:
-        answer = job.ask(self.question(job))
+        answer = self.ask(job)
         parsed = edits.parse(
             answer.text, finish_reason=answer.finish_reason, format=self.prompt.settings.answer
         )
@@ -40,6 +35,9 @@ class OneShot:
             base=job.base,
             changes=tuple(changes_of(changed, parsed.modes, job.tree)),
         )
+
+    def ask(self, job: Job) -> Answer:
+        return job.ask(self.question(job))
 
     def question(self, job: Job) -> Question:
         settings = self.prompt.settings
@@ -88,49 +86,3 @@ def changes_of(
                 "base_sha256": None if before is None else sha256(before),
             }
         )
-
-
-def variables(job: Job) -> dict[str, Any]:
-    """What a template may use; `docs/agents.md` lists it."""
-    paths = sorted(job.tree.paths())
-    writable = [path for path in paths if match(job.task.files, path)] if job.task.files else []
-    missing = [name for name in job.task.files if name not in writable and not is_glob(name)]
-    context = [p for p in paths if match(job.task.context_files, p) and p not in writable]
-    return {
-        "task": job.task,
-        "inputs": inputs(job.task),
-        "rules": list(rules(job.task)),
-        "attempt": job.attempt,
-        "files": [shown(path, job.tree) for path in [*writable, *missing]],
-        "context_files": [shown(path, job.tree) for path in context],
-        "paths": paths[:LISTED],
-        "paths_left_out": max(0, len(paths) - LISTED),
-    }
-
-
-def inputs(task: Task) -> str:
-    """The task's inputs as JSON, empty when it has none."""
-    return "" if task.inputs is None else json.dumps(task.inputs, ensure_ascii=False, indent=2)
-
-
-def rules(task: Task) -> Iterator[str]:
-    for rule in task.forbidden:
-        yield rule if isinstance(rule, str) else f"Do not touch {rule.path}"
-
-
-def is_glob(name: str) -> bool:
-    return any(sign in name for sign in "*?[") or name.endswith("/")
-
-
-def shown(path: str, tree: GitTree) -> dict[str, Any]:
-    """One file for the prompt. What is too long, secret or no text is named, not shown."""
-    data = tree.read(path)
-    hidden = data is None or len(data) > FILE_LIMIT or b"\0" in data or is_secret_file(path)
-    text = None if hidden else data
-    return {
-        "path": path,
-        "exists": data is not None,
-        "sha256": sha256(data or b""),
-        "bytes": len(data or b""),
-        "text": None if text is None else text.decode(errors="replace"),
-    }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 5.0  # a running daemon takes a wish at once; longer means that it is busy
 POLL_SECONDS = 0.05
+PATH = re.compile(r"\S*/\S*|\S+\.[A-Za-z]{1,8}")  # a word that can only be meant as one
 Tasks = Annotated[
     list[str],
     typer.Argument(
@@ -103,13 +106,43 @@ def reject(
 
 def answer(
     task: TaskId,
-    text: Annotated[str, typer.Argument(help="What the agent is told.")],
+    text: Annotated[
+        str, typer.Argument(metavar="TEXT|FILE|-", help="The answer, a file of it, or - for stdin.")
+    ],
     repo: Repo = None,
     json: Json = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Answer a task that waits for input. It goes on from there."""
-    _ask([task], Wish("answer", "input.given", frozenset(), {"text": text}), repo, json, dry_run)
+    """Answer a task that waits for input. It goes on from there.
+
+    The reply of a chat, for a task that was handed to a person; else a word for the agent.
+    """
+    given = {"text": _answer(text)}
+    _ask([task], Wish("answer", "input.given", frozenset(), given), repo, json, dry_run)
+
+
+def _is_file(text: str) -> bool:
+    with suppress(OSError):  # longer than any path, say
+        return Path(text).is_file()
+    return False
+
+
+def _answer(given: str) -> str:
+    """The text that is meant: stdin, the content of a file, or what was given itself."""
+    try:
+        if given == "-":
+            text = sys.stdin.buffer.read().decode()
+        elif _is_file(given):
+            text = Path(given).read_bytes().decode()
+        elif PATH.fullmatch(given):
+            raise InvalidInput(f"there is no file {given}", next_step="name the file, or use -")
+        else:
+            text = given
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{given} cannot be read as text: {error}") from error
+    if not text.strip():
+        raise InvalidInput("the answer is empty")
+    return text
 
 
 def _ask(given: Sequence[str], wish: Wish, repo: Path | None, json: bool, dry_run: bool) -> None:
@@ -168,7 +201,10 @@ def _fulfil(place: Place, records: Sequence[Record], wish: Wish) -> None:
     from aifactory.pulse import pulse
 
     by = _user()
-    paths = [requests.post(place.layout, wish.verb, r.task_id, wish.data, by) for r in records]
+    paths = [
+        requests.post(place.layout, wish.verb, r.task_id, {**wish.data, "attempt": r.attempts}, by)
+        for r in records
+    ]
     if not pulse(place.layout).running:
         with suppress(LockHeld):  # a daemon started meanwhile: it takes the wish
             auto_agent.settle(place.layout.root)

@@ -12,18 +12,25 @@ from aifactory.layout import shipped
 from tests.conftest import Checkout
 
 
-def test_every_agent_does_its_example(make_checkout: Callable[..., Checkout]) -> None:
-    checkout = make_checkout("shop")
-    shutil.copytree(shipped("examples") / "agents", checkout.root, dirs_exist_ok=True)
-    checkout.commit({}, "a shop")
-    done = subprocess.run(
-        [sys.executable, "-m", "aifactory", "run", "--once"],
+def aifactory(checkout: Checkout, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "aifactory", *arguments],
         cwd=checkout.root,
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
     )
+
+
+def test_every_agent_does_its_example(make_checkout: Callable[..., Checkout]) -> None:
+    checkout = make_checkout("shop")
+    shutil.copytree(shipped("examples") / "agents", checkout.root, dirs_exist_ok=True)
+    checkout.commit({}, "a shop")
+    waits = aifactory(checkout, "run", "--once")
+    assert waits.returncode == 8, waits.stderr
+    assert aifactory(checkout, "answer", "ask-a-person", "reply.md").returncode == 0
+    done = aifactory(checkout, "run", "--once")
     assert done.returncode == 0, done.stderr
     authors = set(checkout.git("log", "--format=%an").splitlines())
     agents = {path.stem for path in shipped("prompts").glob("[!_]*.md")}

@@ -38,7 +38,7 @@ def propose(
         agent = OneShot(Prompts(Layout(repository.root, repository.git_dir)).load("coder"))
         tree = GitTree(repository, base)
         try:
-            job = Job(task, len(history) + 1, base, tree, history, ask)
+            job = Job(task, len(history) + 1, base, tree, history, ask, ask)
             return agent.propose(job), asked[0]
         finally:
             repository.close()

@@ -53,6 +53,26 @@ def test_an_answer_reaches_the_task(shop: Shop) -> None:
     assert shop.run("artifacts", "t1", "input-1.txt").out == "use a list"
 
 
+def test_an_answer_comes_from_a_file_or_from_stdin(shop: Shop) -> None:
+    settings(shop)
+    for task_id in ("t1", "t2"):
+        shop.put(task_id, State.AWAITING_INPUT)
+    shop.checkout.write({"reply.md": "from a file\n"})
+    assert shop.run("answer", "t1", "reply.md").out == "t1 queued\n"
+    assert shop.run("artifacts", "t1", "input-1.txt").out == "from a file\n"
+    assert shop.run("answer", "t2", "-", stdin="from stdin\n").out == "t2 queued\n"
+    assert shop.run("artifacts", "t2", "input-1.txt").out == "from stdin\n"
+
+
+@pytest.mark.parametrize(("given", "said"), [("replay.md", "no file"), ("-", "empty")])
+def test_an_answer_that_cannot_be_meant_is_refused(shop: Shop, given: str, said: str) -> None:
+    settings(shop)
+    shop.put("t1", State.AWAITING_INPUT)
+    done = shop.run("answer", "t1", given)
+    assert done.code == 2 and said in done.err
+    assert state_of(shop, "t1") == "awaiting_input"
+
+
 def test_a_file_that_nobody_took_in_can_be_cancelled(shop: Shop) -> None:
     settings(shop)
     shop.write_task("t1")
@@ -90,7 +110,11 @@ def test_a_running_daemon_is_asked_by_a_file(shop: Shop) -> None:
     assert done.code == 0 and "The daemon is busy" in done.err
     [(path, request)] = requests.pending(shop.layout)
     assert request is not None
-    assert (request.verb, request.task_id, request.data) == ("cancel", "t1", {"reason": "why not"})
+    assert (request.verb, request.task_id, request.data) == (
+        "cancel",
+        "t1",
+        {"reason": "why not", "attempt": 0},
+    )
     assert json.loads(Path(path).read_text())["by"]
 
 
