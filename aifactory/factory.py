@@ -79,7 +79,7 @@ class Factory:
 
     def tip(self) -> str:
         """The commit that the target branch holds; `""` when it has none yet."""
-        return self.repository.resolve(self.target) or ""
+        return self.repository.tip(self.target) or ""
 
     def stop_of(self, task_id: str) -> threading.Event:
         """Set to interrupt what runs for a task."""

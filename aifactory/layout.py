@@ -82,6 +82,11 @@ class Layout:
         return self.state / "inbox.json"
 
     @property
+    def annals(self) -> Path:
+        """Which tasks the target's history names as landed; a cache."""
+        return self.state / "annals"
+
+    @property
     def answers(self) -> Path:
         """Answers of models, recorded before the ledger has them."""
         return self.state / "answers"

@@ -91,11 +91,11 @@ class Ledger:
 
     def tip(self) -> str:
         """The commit that holds the closed tasks, `""` where there is none."""
-        return self.repository.resolve(LEDGER_REF) or ""
+        return self.repository.tip(LEDGER_REF) or ""
 
     def closed(self) -> Iterator[History]:
         """Every task in the ledger ref, one by one."""
-        if not self.repository.resolve(LEDGER_REF):
+        if not self.tip():
             return
         tree = self.repository.tree(LEDGER_REF)
         reports = [entry.oid for path, entry in tree.items() if path.endswith("/report.json")]
@@ -198,8 +198,8 @@ class Ledger:
             return len(closed)
 
     def _write_ledger(self, closed: Mapping[str, History]) -> None:
-        old = self.repository.resolve(LEDGER_REF)
-        root = self.repository.entries(old or "")
+        old = self.tip()
+        root = self.repository.entries(old)
         shards: dict[str, dict[str, dict[str, Entry]]] = {}
         for task_id, history in closed.items():
             first, second = shard_of(task_id)

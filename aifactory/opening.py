@@ -7,11 +7,11 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from aifactory import config, files, gate, git, landing, report, sandbox
+from aifactory.annals import Annals
 from aifactory.chaos import weather
 from aifactory.enduring import naming_trouble
 from aifactory.errors import AifactoryError, Bug, LockHeld
@@ -27,7 +27,6 @@ from aifactory.prompts import Prompts
 from aifactory.pulse import holder, signature
 from aifactory.purse import Purse
 from aifactory.queue import Queue
-from aifactory.trailers import landed_tasks
 from aifactory.workspace import Workspaces
 
 PATIENCE_ONCE = 0  # more rounds of tries, each of minutes, when nobody waits for better times
@@ -104,8 +103,8 @@ def assemble(
         stream,
         report.markdown,
         layout,
-        base=lambda: repository.resolve(target) or "",
-        landed=before_the_ledger(repository, target, ledger),
+        base=lambda: repository.tip(target) or "",
+        landed=Annals(repository, target, layout.annals).commit_of,
     )
     queue.load()
     purse = Purse(layout.state / "budgets.json")
@@ -145,18 +144,6 @@ def cage_of(settings: config.Config) -> sandbox.Sandbox:
 def tell_recovered(stream: Stream, found: Iterable[landing.Recovery]) -> None:
     for one in found:
         stream.emit("daemon.recovered", one.task_id or None, what=one.what, detail=one.detail)
-
-
-def before_the_ledger(
-    repository: Repository, target: str, ledger: Ledger
-) -> Callable[[], Mapping[str, str]]:
-    """What landed according to the target branch alone, looked up when it is first asked for.
-
-    Only a repository without a ledger needs this, such as a fresh clone.
-    """
-    if ledger.tip():
-        return dict
-    return cache(lambda: landed_tasks(repository, target))
 
 
 def told(stream: Stream, name: str, why: str) -> None:

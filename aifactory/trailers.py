@@ -52,14 +52,16 @@ def landed(
     return None
 
 
-def landed_tasks(repository: Repository, target: str) -> dict[str, str]:
-    """Every task that the target's history names, with its last commit; `{}` without a target."""
-    tip = repository.resolve(target)
-    if tip is None:
-        return {}
+def landed_tasks(repository: Repository, tip: str, base: str = "") -> dict[str, str]:
+    """Every task that landed in `base..tip`, or in all of its history, with its last commit."""
     values = f"%(trailers:key={TASK_TRAILER},valueonly,separator=%x1d)"
     out = repository.run(
-        "log", f"--format=%H%x1f{values}", "--fixed-strings", f"--grep={TASK_TRAILER}: ", tip
+        "log",
+        f"--format=%H%x1f{values}",
+        "--fixed-strings",
+        f"--grep={TASK_TRAILER}: ",
+        tip,
+        *([f"^{base}"] if base else []),
     )
     found: dict[str, str] = {}
     for line in out.decode(errors="replace").splitlines():

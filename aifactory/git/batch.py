@@ -18,7 +18,8 @@ class Batch:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
-    def read(self, commands: Commands, name: str) -> tuple[str, bytes] | None:
+    def read(self, commands: Commands, name: str) -> tuple[str, str, bytes] | None:
+        """Id, type and bytes of what is named so, as it is now; None when there is none."""
         if "\n" in name:
             return None
         with self._lock:
@@ -40,7 +41,7 @@ class Batch:
                 raise GitFailed(f"git cat-file answered {head.decode(errors='replace')!r}")
             data = pipe_out.read(int(parts[2]))
             pipe_out.read(1)
-            return parts[1].decode(), data
+            return parts[0].decode(), parts[1].decode(), data
 
     def _pipes(self, commands: Commands) -> tuple[IO[bytes], IO[bytes]]:
         if self._process is None or self._process.poll() is not None:

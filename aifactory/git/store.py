@@ -32,7 +32,13 @@ class Store(Commands):
 
     def object(self, name: str) -> tuple[str, bytes] | None:
         """Type and bytes of an object by id or `<rev>:<path>`; None when there is none."""
-        return self._batch.read(self, name)
+        found = self._batch.read(self, name)
+        return found and found[1:]
+
+    def tip(self, ref: str) -> str | None:
+        """The commit that a ref holds, or None; without a new process where there is one."""
+        found = self._batch.read(self, ref)
+        return found[0] if found else self.resolve(ref)
 
     def id_of(self, kind: str, data: bytes) -> str:
         """The id that an object has."""
@@ -42,17 +48,22 @@ class Store(Commands):
         found = self.object(name)
         return found[1] if found and found[0] == "blob" else None
 
-    def blobs(self, oids: Sequence[str]) -> Iterator[bytes]:
-        """The bytes of many objects that exist, in order, by one command."""
-        out = self.run("cat-file", "--batch", input="".join(f"{oid}\n" for oid in oids).encode())
+    def objects(self, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """Type and bytes of many objects that exist, in order, by one command."""
+        out = self.run("cat-file", "--batch", input="".join(f"{n}\n" for n in names).encode())
         at = 0
-        for oid in oids:
+        for name in names:
             head = out[at : out.index(b"\n", at)]
-            if not head.startswith(oid.encode()) or head.endswith(b" missing"):
-                raise GitFailed(f"there is no object {oid}")
-            start = at + len(head) + 1
-            at = start + int(head.rpartition(b" ")[2]) + 1
-            yield out[start : at - 1]
+            at += len(head) + 1
+            *_, kind, size = head.split(b" ")
+            if not size.isdigit():
+                raise GitFailed(f"there is no object {name}")
+            yield kind.decode(), out[at : at + int(size)]
+            at += int(size) + 1
+
+    def blobs(self, oids: Sequence[str]) -> Iterator[bytes]:
+        """The bytes of many blobs that exist, in order, by one command."""
+        return (data for _, data in self.objects(oids))
 
     def entries(self, treeish: str) -> dict[str, Entry]:
         """The direct entries of a tree, by name; empty for the empty string."""

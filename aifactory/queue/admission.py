@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,12 @@ MANY = 100  # task files that are new here
 class Admission(Book):
     """Takes in what lies in `tasks/`, each content once.
 
-    `base` gives the tip of the target branch, `landed` the commits of tasks that landed before
-    this ledger was begun.
+    `base` gives the tip of the target branch, `landed` the commit of a task that its history names.
     """
 
     layout: Layout
     base: Callable[[], str]
-    landed: Callable[[], Mapping[str, str]]
+    landed: Callable[[str], str | None]
     _files: dict[Path, Found] = field(default_factory=dict, init=False)
     _settled: dict[Path, Found] = field(default_factory=dict, init=False)  # looked at as they are
     _found: list[Found] = field(default_factory=list, init=False)
@@ -98,7 +97,7 @@ class Admission(Book):
                 f"`aifactory retry {task.task_id}` runs it again as it is now, or give it a new id",
             )
             return
-        commit = None if known or task.schedule else self.landed().get(task.task_id)
+        commit = None if known or task.schedule else self.landed(task.task_id)
         if commit:
             self._remember(task, found, commit)
         else:
@@ -107,7 +106,7 @@ class Admission(Book):
     def _remember(self, task: Task, found: Found, commit: str) -> None:
         """Take in as done what the target's history holds already."""
         again = f"`aifactory retry {task.task_id}` runs it again"
-        reason = f"landed before this ledger was begun; {again}"
+        reason = f"the history of the target holds it already; {again}"
         self.change(
             task.task_id,
             "task.landed",
