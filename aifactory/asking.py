@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from aifactory import failpoints, journal, purse
 from aifactory.agents import Question
 from aifactory.errors import AifactoryError, DeadlinePassed, DiskFull, ModelPermanent
 from aifactory.factory import Factory
-from aifactory.model import Answer, Record, Task
+from aifactory.model import Answer, Payment, Record, Task, now
 from aifactory.models import Line, Request, Terms
 from aifactory.models.meter import Meter
 from aifactory.models.retry import RetryPolicy
@@ -40,7 +40,10 @@ class Recorded:
             waiting=self.waits,
             line=Line(stop=self.stop),
         )
-        answer = self.factory.models.complete(request, terms)
+        try:
+            answer = self.factory.models.complete(request, terms)
+        finally:
+            self.factory.purse.budgets.forget(f"call:{request.call_id}")
         return answer.model_copy(update={"text": masked(answer.text)})  # as it is recorded
 
     def waits(self, seconds: float, why: str) -> None:
@@ -123,6 +126,14 @@ class _Recorder:
         finally:
             self.meter.after(request, outcome)
         self.asked.factory.purse.save()
+        self.warn()
+
+    def warn(self) -> None:
+        """Tell each limit once that is nearly used up."""
+        for low in self.asked.factory.purse.newly_low(self.meter.limits):
+            self.asked.factory.stream.emit(
+                "budget.warning", self.asked.task.task_id, self.asked.attempt, **asdict(low)
+            )
 
     def keep(self, answer: Answer) -> None:
         """Record the answer; on a full disk in the space that is held in reserve: it is paid."""
@@ -151,7 +162,24 @@ class _Recorder:
             calls=record.calls + 1,
             cost_usd=record.cost_usd + answer.cost_usd,
             tokens=record.tokens + answer.usage,
+            payments=paid(record.payments, self.asked.agent, answer),
         )
+
+
+def paid(before: tuple[Payment, ...], agent: str, answer: Answer) -> tuple[Payment, ...]:
+    """The payments of a task with one more answer."""
+    one = Payment(
+        day=now()[:10],
+        agent=agent,
+        model=answer.model,
+        calls=1,
+        usd=answer.cost_usd,
+        tokens=answer.usage,
+        seconds=answer.seconds,
+    )
+    same = [old for old in before if old.of == one.of]
+    others = [old for old in before if old.of != one.of]
+    return (*others, sum(same, start=one))
 
 
 def seconds_left(task: Task, record: Record) -> float:

@@ -47,6 +47,7 @@ def turn(factory: Factory, workers: Workers) -> None:
         start_attempts(factory, workers)
         start_landings(factory, workers)
     factory.queue.archive_when_due()
+    factory.purse.tidy(factory.stream.run, factory.queue.records)
 
 
 def go_on_after_trouble(factory: Factory, workers: Workers) -> None:

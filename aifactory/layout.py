@@ -77,6 +77,11 @@ class Layout:
         return self.state / "requests"
 
     @property
+    def budgets(self) -> Path:
+        """What is spent, put aside and in doubt; what was spent stands in the ledger, too."""
+        return self.state / "budgets.json"
+
+    @property
     def shelf(self) -> Path:
         """What was read from task files; a cache."""
         return self.state / "inbox.json"

@@ -114,6 +114,32 @@ class Answer(Value):
     tool_calls: tuple[dict[str, Any], ...] = ()
 
 
+class Payment(Value):
+    """What the calls of one agent to one model took on one day, for one task."""
+
+    day: str  # UTC, 2026-11-20
+    agent: str
+    model: str
+    calls: int = 0
+    usd: float = 0.0
+    tokens: Usage = Usage()
+    seconds: float = 0.0  # of the calls alone
+
+    @property
+    def of(self) -> tuple[str, str, str]:
+        return self.day, self.agent, self.model
+
+    def __add__(self, other: Payment) -> Payment:
+        return self.model_copy(
+            update={
+                "calls": self.calls + other.calls,
+                "usd": self.usd + other.usd,
+                "tokens": self.tokens + other.tokens,
+                "seconds": self.seconds + other.seconds,
+            }
+        )
+
+
 class Change(Value):
     """One path of a proposal. `content` None: the path is gone; `base_sha256` None: it is new."""
 
@@ -235,6 +261,7 @@ class Record(Value):
     failure: Failure | None = None
     cost_usd: float = 0.0
     tokens: Usage = Usage()
+    payments: tuple[Payment, ...] = ()  # what its calls took, by day, agent and model
     seconds: float = 0.0  # wall time of its attempts
     created_at: str = ""
     started_at: str | None = None

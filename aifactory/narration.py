@@ -18,6 +18,8 @@ WORDS = {
     "chaos.on": "trouble is made on purpose",
     "chaos.model": "chaos: a call is made to fail",
     "chaos.command": "chaos: a command is made to fail",
+    "budget.warning": "a budget is nearly used up",
+    "budget.freed": "money in doubt was freed",
     "request.refused": "what was asked cannot be done",
     "prompt.broken": "an agent's file does not load",
     "task.accepted": "taken in",
@@ -56,6 +58,7 @@ WORDS = {
 }
 ATTENTION = (
     ".failed", ".refused", ".rejected", ".interrupted", ".requested", ".stale", ".waits", ".broken",
+    ".warning",
 )  # fmt: skip
 STATE_WORDS = {
     State.FAILED: "failed",

@@ -107,7 +107,7 @@ def assemble(
         landed=Annals(repository, target, layout.annals).commit_of,
     )
     queue.load()
-    purse = Purse(layout.state / "budgets.json")
+    purse = Purse(layout.budgets, ledger.records)
     purse.settle(ledger.artifact)
     purse.tidy(stream.run, queue.records)
     prices = settings.model.prices

@@ -5,7 +5,9 @@ The file is a cache: what was spent stands in the ledger, call by call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -13,8 +15,8 @@ from pydantic import ValidationError
 from aifactory import files
 from aifactory.config import Config
 from aifactory.errors import EnvironmentUnusable
-from aifactory.model import Answer, Budget, Task, now
-from aifactory.models.budgets import Budgets, BudgetState, Spend
+from aifactory.model import Answer, Budget, Payment, Record, Task, now
+from aifactory.models.budgets import Budgets, BudgetState, Low, Spend
 
 UNITS = ("usd", "tokens", "seconds")
 
@@ -22,15 +24,31 @@ UNITS = ("usd", "tokens", "seconds")
 class Purse:
     """The budgets of one repository. A change lasts before the call that it pays for is made."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, records: Callable[[], Iterable[Record]] = tuple) -> None:
+        """`records` are all tasks of the ledger, asked for where the file is lost."""
         self._path = path
-        self.budgets = Budgets(read(path))
+        self._saving = threading.Lock()
+        self._told: set[tuple[str, str]] = set()
+        self.budgets = Budgets(read(path) or rebuilt(records()))
+        for scope in [one for one in self.budgets.state.spent if one.startswith("call:")]:
+            self.budgets.forget(scope)
 
     def tidy(self, run: str, open_tasks: Collection[str]) -> None:
-        """Drop what nobody asks about any more: other runs, other days, closed tasks, calls."""
-        kept = {f"run:{run}", f"day:{now()[:10]}", *(f"task:{name}" for name in open_tasks)}
-        for scope in self.budgets.state.spent:
-            if scope not in kept and not scope.startswith("agent:"):
+        """Drop what nobody asks about any more: other runs, other days, closed tasks, calls.
+
+        What is in doubt when its day is over, and nobody freed it, counts as spent.
+        """
+        state, day = self.budgets.state, f"day:{now()[:10]}"
+        for id, held in state.doubtful.items():
+            if day not in held.scopes:
+                self.budgets.settle(id, held.amount)
+        kept = {f"run:{run}", day, *(f"task:{name}" for name in open_tasks)}
+        scopes = {
+            *self.budgets.state.spent,
+            *(s for r in state.doubtful.values() for s in r.scopes),
+        }
+        for scope in scopes:
+            if scope not in kept and not scope.startswith(("agent:", "call:")):
                 self.budgets.forget(scope)
 
     def settle(self, answer_of: Callable[[str, str], bytes | None]) -> None:
@@ -49,21 +67,52 @@ class Purse:
                 spend = Spend(usd=answer.cost_usd, tokens=tokens, seconds=answer.seconds)
                 self.budgets.settle(call_id, spend)
 
+    def free(self, call_id: str, usd: float) -> None:
+        """Settle a call in doubt at what the provider charged; any other is left alone."""
+        if held := self.budgets.state.doubtful.get(call_id):
+            self.budgets.settle(call_id, Spend(usd=usd, seconds=held.amount.seconds))
+            self.save()
+
+    def newly_low(self, limits: Mapping[str, Budget]) -> list[Low]:
+        """Limits that are nearly used up and were not told of before in this run."""
+        found = [low for low in self.budgets.low(limits) if (low.scope, low.unit) not in self._told]
+        self._told |= {(low.scope, low.unit) for low in found}
+        return found
+
     def save(self) -> None:
-        files.atomic_write(self._path, self.budgets.state.model_dump_json().encode(), 0o600)
+        with self._saving:  # an older state must not come after a newer one
+            files.atomic_write(self._path, self.budgets.state.model_dump_json().encode(), 0o600)
 
 
-def read(path: Path) -> BudgetState:
-    """What was spent before. A file that cannot be read stops the work: it may hide money."""
+def read(path: Path) -> BudgetState | None:
+    """What was spent before, None where nothing is kept.
+
+    A file that cannot be read stops the work: it may hide money.
+    """
     try:
         return BudgetState.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        return BudgetState()
+        return None
     except ValidationError as error:
         raise EnvironmentUnusable(
             f"{path} does not say what was spent before: {error.error_count()} problems",
-            next_step=f"look at it, then remove it: `rm {path}` starts to count anew",
+            next_step=f"look at it, then remove it: `rm {path}` counts anew from the ledger",
         ) from error
+
+
+def rebuilt(records: Iterable[Record]) -> BudgetState:
+    """What the ledger says was spent by tasks, by agents and on days."""
+    spent: dict[str, Spend] = defaultdict(Spend)
+    for record in records:
+        for one in record.payments:
+            for scope in (f"task:{record.task_id}", f"agent:{one.agent}", f"day:{one.day}"):
+                spent[scope] += spend_of(one)
+    return BudgetState(spent=spent)
+
+
+def spend_of(payment: Payment) -> Spend:
+    tokens = payment.tokens.prompt + payment.tokens.completion
+    return Spend(usd=payment.usd, tokens=tokens, seconds=payment.seconds)
 
 
 def limits(config: Config, task: Task, agent: str, of_agent: Budget, run: str) -> dict[str, Budget]:

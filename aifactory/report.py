@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
+from aifactory.accounts import Account, spending
 from aifactory.model import Event, Record, State, Usage, Verdict
 from aifactory.narration import STATE_WORDS, describe, duration, money, one_line, printable
 
@@ -17,8 +18,8 @@ OPENING = ("attempt.started",)
 def row(record: Record) -> dict[str, Any]:
     """One task as `status --json` shows it."""
     names = {"task_id", "state", "agent", "attempts", "commit", "failure", "cost_usd", "tokens"}
-    times = {"created_at", "started_at", "finished_at"}
-    return record.model_dump(mode="json", by_alias=True, include=names | times)
+    more = {"created_at", "started_at", "finished_at", "charged", "payments"}
+    return record.model_dump(mode="json", by_alias=True, include=names | more)
 
 
 def totals(records: Sequence[Record]) -> dict[str, Any]:
@@ -35,6 +36,7 @@ def markdown(record: Record, events: Sequence[Event], verdicts: Sequence[Verdict
     parts = [
         [f"# {_cell(record.task_id)}: {STATE_WORDS[record.state]}", *_title(record)],
         ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in _facts(record))],
+        list(_payments(record)),
         list(_failure(record)),
         list(_verdicts(verdicts)),
         list(_attempts(events)),
@@ -43,12 +45,13 @@ def markdown(record: Record, events: Sequence[Event], verdicts: Sequence[Verdict
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
-def overview(records: Sequence[Record]) -> str:
-    """The report of all tasks as one Markdown table, what needs a person first."""
+def overview(records: Sequence[Record], accounts: Sequence[Account] = ()) -> str:
+    """The report of all tasks as one Markdown table, what needs a person first; then the money."""
     lines = ["# Report", "", summary(records) if records else "No task yet.", ""]
     if records:
         lines += ["| task | state | agent | attempts | time | cost | commit or reason |"]
         lines += ["|---|---|---|---|---|---|---|", *map(_line, by_urgency(records))]
+    lines += _money(records, accounts)
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -88,6 +91,30 @@ def _facts(record: Record) -> Iterator[tuple[str, str]]:
         yield "commit", f"`{record.commit}`"
     if record.reason and not record.state.closed:
         yield "waits", _cell(record.reason)
+
+
+def _payments(record: Record) -> Iterator[str]:
+    if record.payments:
+        yield from ("## Calls", "", "| day | agent | model | calls | tokens | time | cost |")
+        yield "|---|---|---|---|---|---|---|"
+        for one in record.payments:
+            spent = (one.calls, _tokens(one.tokens), duration(one.seconds), money(one.usd))
+            yield "| " + " | ".join(map(str, (one.day, *map(_cell, one.of[1:]), *spent))) + " |"
+
+
+def _money(records: Sequence[Record], accounts: Sequence[Account]) -> Iterator[str]:
+    """What every agent, model and day took, and where every budget stands."""
+    rows = [
+        f"| {kind} {_cell(name)} | {sums['calls']} | {_tokens(Usage(**sums['tokens']))} | "
+        f"{duration(sums['seconds'])} | {money(sums['usd'])} |"
+        for kind, totals in spending(records).items()
+        for name, sums in totals.items()
+    ]
+    if rows:
+        yield from ("", "## Spent", "", "| by | calls | tokens | time | cost |")
+        yield from ("|---|---|---|---|---|", *rows)
+    if budgets := [f"- {_cell(line)}" for account in accounts for line in account.lines()]:
+        yield from ("", "## Budgets", "", *budgets)
 
 
 def _failure(record: Record) -> Iterator[str]:

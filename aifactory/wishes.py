@@ -1,8 +1,9 @@
-"""What people ask of the daemon while it runs: cancel, retry, approve, reject, answer."""
+"""What people ask of the daemon while it runs: cancel, retry, approve, reject, answer, free."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from aifactory import failpoints, files, handover, proposals, requests
 from aifactory.errors import AifactoryError, EnvironmentUnusable
@@ -84,10 +85,22 @@ def answer(factory: Factory, request: Request, record: Record) -> None:
     handover.reply(factory, record, str(request.data.get("text", "")), said(request))
 
 
+def free(factory: Factory, request: Request, record: Record) -> None:
+    """Settle a call that broke off at what a person says that it cost."""
+    call_id, usd = str(request.data["call"]), float(request.data["usd"])
+    factory.purse.free(call_id, usd)
+    told: dict[str, Any] = {"call_id": call_id, "cost_usd": usd, "by": request.by}
+    if record.task_id in factory.queue.records:
+        factory.queue.note(record.task_id, "budget.freed", data=told)
+    else:
+        factory.stream.emit("budget.freed", **told)
+
+
 VERBS: Mapping[str, Callable[[Factory, Request, Record], None]] = {
     "cancel": cancel,
     "retry": retry,
     "approve": approve,
     "reject": reject,
     "answer": answer,
+    "free": free,
 }

@@ -8,7 +8,7 @@ import pytest
 
 from aifactory.config import parse
 from aifactory.errors import BudgetExhausted, EnvironmentUnusable
-from aifactory.model import Answer, Budget, Task, Usage, now
+from aifactory.model import Answer, Budget, Payment, Record, State, Task, Usage, now
 from aifactory.models.budgets import Spend
 from aifactory.purse import Purse, limits, tightest
 
@@ -59,6 +59,43 @@ def test_what_is_over_is_forgotten_what_is_open_is_kept(tmp_path: Path) -> None:
     purse.budgets.settle("c", Spend(usd=1))
     purse.tidy("new", {"t1"})
     assert purse.budgets.state.spent.keys() == {"task:t1"}
+
+
+def test_a_lost_file_is_made_again_from_the_ledger(tmp_path: Path) -> None:
+    one = Payment(day="2026-11-20", agent="coder", model="m", calls=1, usd=0.25)
+    records = [Record(task_id=name, state=State.DONE, payments=(one,)) for name in ("t1", "t2")]
+    purse = Purse(tmp_path / "budgets.json", lambda: records)
+    assert spent(purse, "task:t1") == 0.25
+    assert spent(purse, "day:2026-11-20") == spent(purse, "agent:coder") == 0.5
+
+
+def doubtful(path: Path, *scopes: str) -> Purse:
+    """A purse whose daemon was killed during a call of half a dollar."""
+    purse = Purse(path)
+    purse.budgets.reserve("t1/1/r1.1", Spend(usd=0.5), dict.fromkeys(scopes, Budget()))
+    purse.save()
+    return Purse(path)
+
+
+def test_a_person_says_what_a_call_in_doubt_cost(tmp_path: Path) -> None:
+    purse = doubtful(tmp_path / "budgets.json", "task:t1")
+    purse.free("t1/1/r1.1", 0.1)
+    purse.free("t1/1/r1.1", 0.1)
+    assert spent(purse, "task:t1") == spent(Purse(tmp_path / "budgets.json"), "task:t1") == 0.1
+
+
+def test_doubt_that_outlives_its_day_counts_as_spent(tmp_path: Path) -> None:
+    purse = doubtful(tmp_path / "budgets.json", "agent:coder", "day:1999-01-01")
+    purse.tidy("r2", ())
+    assert purse.budgets.balance("agent:coder").spent.usd == 0.5
+    assert purse.budgets.state.spent.keys() == {"agent:coder"}
+
+
+def test_doubt_of_today_stays_in_doubt(tmp_path: Path) -> None:
+    purse = doubtful(tmp_path / "budgets.json", "task:t1", f"day:{now()[:10]}")
+    purse.tidy("r2", ())
+    assert spent(purse, f"day:{now()[:10]}") == 0.5
+    assert list(purse.budgets.state.doubtful) == ["t1/1/r1.1"]
 
 
 def test_a_file_that_cannot_be_read_stops_the_work(tmp_path: Path) -> None:

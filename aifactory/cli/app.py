@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from aifactory import __version__
-from aifactory.cli import config, sandbox
+from aifactory.cli import budget, config, sandbox
 from aifactory.cli.add import add
 from aifactory.cli.agents import agents
 from aifactory.cli.artifacts import artifacts
@@ -88,6 +88,7 @@ FAMILIES: dict[str, tuple[str, dict[str, Callable[..., object]]]] = {
             "keys": keys,
         },
     ),
+    "budget": ("What may be spent, and what is.", {"list": budget.budgets, "free": budget.free}),
     "config": ("The settings.", {"show": config.show}),
     "sandbox": ("The cage that commands run in.", {"exec": sandbox.execute}),
 }

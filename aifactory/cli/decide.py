@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,8 +19,6 @@ if TYPE_CHECKING:
     from aifactory.model import Record
     from aifactory.requests import Verb
 
-PATIENCE_SECONDS = 5.0  # a running daemon takes a wish at once; longer means that it is busy
-POLL_SECONDS = 0.05
 PATH = re.compile(r"\S*/\S*|\S+\.[A-Za-z]{1,8}")  # a word that can only be meant as one
 Tasks = Annotated[
     list[str],
@@ -150,12 +146,14 @@ def _ask(given: Sequence[str], wish: Wish, repo: Path | None, json: bool, dry_ru
     from aifactory import report
     from aifactory.cli.output import note, print_json
     from aifactory.cli.place import opened
+    from aifactory.cli.posting import post
 
     with opened(repo) as place:
         before = [place.record(name) for name in given]
         unmet = [record for record in before if not _is_fulfilled(record, wish)]
         if unmet and not dry_run:
-            _fulfil(place, unmet, wish)
+            wishes = [(one.task_id, {**wish.data, "attempt": one.attempts}) for one in unmet]
+            post(place, wish.verb, wishes)
         after = [place.record(record.task_id) for record in before]
         for record in before:
             if record not in unmet:
@@ -193,40 +191,3 @@ def _is_fulfilled(record: Record, wish: Wish) -> bool:
             next_step=f"`aifactory show {record.task_id}` says where it stands",
         ) from error
     return False
-
-
-def _fulfil(place: Place, records: Sequence[Record], wish: Wish) -> None:
-    from aifactory import auto_agent, requests
-    from aifactory.errors import LockHeld
-    from aifactory.pulse import pulse
-
-    by = _user()
-    paths = [
-        requests.post(place.layout, wish.verb, r.task_id, {**wish.data, "attempt": r.attempts}, by)
-        for r in records
-    ]
-    if not pulse(place.layout).running:
-        with suppress(LockHeld):  # a daemon started meanwhile: it takes the wish
-            auto_agent.settle(place.layout.root)
-    _await(paths)
-
-
-def _await(paths: Sequence[Path]) -> None:
-    """Wait until the wishes are taken, for a moment only."""
-    from aifactory.cli.output import note
-
-    end = time.monotonic() + PATIENCE_SECONDS
-    while any(path.exists() for path in paths):
-        if time.monotonic() > end:
-            note("The daemon is busy; it does this when it next looks.")
-            return
-        time.sleep(POLL_SECONDS)
-
-
-def _user() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user without a name
-        return ""

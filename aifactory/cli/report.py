@@ -8,17 +8,21 @@ from aifactory.cli.options import Json, Repo, SomeTask
 def report(task: SomeTask = None, repo: Repo = None, json: Json = False) -> None:
     """Print the report of a task, or of all, as Markdown."""
     from aifactory import report as reports
+    from aifactory.accounts import spending
     from aifactory.cli.output import print_json, say
     from aifactory.cli.place import opened
+    from aifactory.cli.standing import standing
 
     with opened(repo) as place:
         if task is None:
             records = place.records()
             if json:
                 rows = [record.model_dump(mode="json", by_alias=True) for record in records]
-                print_json({"totals": reports.totals(records), "tasks": rows})
+                budgets = [account.row() for account in standing(place)]
+                sums = {"totals": reports.totals(records), "spending": spending(records)}
+                print_json({**sums, "budgets": budgets, "tasks": rows})
             else:
-                say(reports.overview(records), end="")
+                say(reports.overview(records, standing(place)), end="")
             return
         history = place.find(task)
         if json:

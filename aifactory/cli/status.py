@@ -11,6 +11,7 @@ import typer
 from aifactory.cli.options import Json, Repo, SomeTask
 
 if TYPE_CHECKING:
+    from aifactory.accounts import Account
     from aifactory.cli.place import Place
     from aifactory.model import Record
     from aifactory.pulse import Pulse
@@ -26,20 +27,31 @@ def status(
 ) -> None:
     """What every task is doing. First what failed or waits for you, then what runs."""
     from aifactory import report
+    from aifactory.accounts import spending
     from aifactory.cli.output import print_json
     from aifactory.cli.place import opened
+    from aifactory.cli.standing import standing
     from aifactory.pulse import pulse
 
     with opened(repo) as place:
         records = _records(place, task)
         daemon = pulse(place.layout)
+        accounts = standing(place)
     if json:
-        rows = [report.row(record) for record in records]
-        sums = report.totals(records)
-        print_json({"schema": SCHEMA, "daemon": asdict(daemon), "totals": sums, "tasks": rows})
+        print_json(
+            {
+                "schema": SCHEMA,
+                "daemon": asdict(daemon),
+                "totals": report.totals(records),
+                "spending": spending(records),
+                "budgets": [account.row() for account in accounts],
+                "tasks": [report.row(record) for record in records],
+            }
+        )
         return
     _print_rows(records, every)
     _print_rest(records, daemon)
+    _print_money(accounts)
 
 
 def _records(place: Place, task: str | None) -> list[Record]:
@@ -81,6 +93,16 @@ def _print_rest(records: Sequence[Record], daemon: Pulse) -> None:
         note(f"The daemon runs{f' (process {daemon.pid})' if daemon.pid else ''}.")
     elif open_ones:
         note(f"No daemon runs and {open_ones} open: start it with `aifactory run`.")
+
+
+def _print_money(accounts: Sequence[Account]) -> None:
+    """Where every budget with a limit stands, and whether money is in doubt."""
+    from aifactory.cli.output import note, say
+
+    for line in (line for account in accounts for line in account.lines()):
+        say(line)
+    if any(account.balance.doubtful.usd for account in accounts):
+        note("Money is in doubt: `aifactory budget` lists the calls.")
 
 
 def _middle(record: Record) -> tuple[str, str, str, str]:

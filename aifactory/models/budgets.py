@@ -15,7 +15,8 @@ from itertools import chain
 from pydantic import Field
 
 from aifactory.errors import BudgetExhausted, Cancelled
-from aifactory.model import Budget, Value
+from aifactory.model import Budget, Usage, Value
+from aifactory.models.experience import Experience
 
 WARNING_SHARE = 0.8
 UNITS = ("usd", "tokens", "seconds")
@@ -54,6 +55,15 @@ class BudgetState(Value):
     spent: dict[str, Spend] = Field(default_factory=dict)
     open: dict[str, Reservation] = Field(default_factory=dict)
     doubtful: dict[str, Reservation] = Field(default_factory=dict)
+    known: dict[str, Experience] = Field(default_factory=dict)  # by model
+    limits: dict[str, Budget] = Field(default_factory=dict)  # as the last call of a scope had them
+
+    def balance(self, scope: str) -> Balance:
+        return balance(self.spent, self.open, self.doubtful, scope)
+
+    def unwatched(self) -> BudgetState:
+        """The same when the daemon that made the calls is gone: nobody sees the end of them."""
+        return self.model_copy(update={"open": {}, "doubtful": {**self.doubtful, **self.open}})
 
 
 @dataclass(frozen=True)
@@ -75,22 +85,38 @@ class Balance:
         return self.gone + self.reserved
 
 
+@dataclass(frozen=True)
+class Low:
+    """A limit that is nearly used up: how much of which unit is gone, and how much there was."""
+
+    scope: str
+    unit: str
+    gone: float
+    limit: float
+
+
 class Budgets:
     """The one place that says whether a call may be paid. Thread-safe."""
 
     def __init__(self, state: BudgetState | None = None) -> None:
         """Calls that were under way when the state was kept are doubtful: nobody saw their end."""
-        state = state or BudgetState()
+        state = (state or BudgetState()).unwatched()
         self._changed = threading.Condition()
         self._spent = dict(state.spent)
         self._open: dict[str, Reservation] = {}
-        self._doubtful = {**state.doubtful, **state.open}
+        self._doubtful = dict(state.doubtful)
+        self._known = dict(state.known)
+        self._limits = dict(state.limits)
 
     @property
     def state(self) -> BudgetState:
         with self._changed:
             return BudgetState(
-                spent=dict(self._spent), open=dict(self._open), doubtful=dict(self._doubtful)
+                spent=dict(self._spent),
+                open=dict(self._open),
+                doubtful=dict(self._doubtful),
+                known=dict(self._known),
+                limits=dict(self._limits),
             )
 
     def reserve(
@@ -115,6 +141,7 @@ class Budgets:
                     raise Cancelled("cancelled while it waited for money of other calls")
                 self._changed.wait(POLL_SECONDS)
             self._open[id] = reservation
+            self._limits |= limits
         return reservation
 
     def settle(self, id: str, actual: Spend) -> None:
@@ -136,25 +163,39 @@ class Budgets:
         with self._changed:
             self._take(id)
 
+    def experience(self, model: str) -> Experience:
+        return self._known.get(model, Experience())
+
+    def learn(self, model: str, estimate: Usage, actual: Usage) -> None:
+        """Keep what an answer of a model took beside what was expected of it."""
+        with self._changed:
+            self._known[model] = self.experience(model).learn(estimate, actual)
+
     def forget(self, scope: str) -> None:
-        """Drops what was spent in a scope that nobody asks about any more."""
+        """Drops what was taken in a scope that nobody asks about any more."""
         with self._changed:
             self._spent.pop(scope, None)
+            self._limits.pop(scope, None)
+            for id, held in list(self._doubtful.items()):
+                left = tuple(name for name in held.scopes if name != scope)
+                self._doubtful[id] = held.model_copy(update={"scopes": left})
+                if not left:
+                    del self._doubtful[id]
 
     def balance(self, scope: str) -> Balance:
         with self._changed:
             return self._balance(scope)
 
-    def warnings(self, limits: Mapping[str, Budget]) -> tuple[str, ...]:
-        """One sentence for each limit of which 80 % or more is taken."""
-        said = []
+    def low(self, limits: Mapping[str, Budget]) -> tuple[Low, ...]:
+        """Every limit of which 80 % or more is gone."""
+        found = []
         for scope, limit in limits.items():
-            taken = self.balance(scope).taken
+            gone = self.balance(scope).gone
             for unit in UNITS:
-                most, amount = getattr(limit, unit), getattr(taken, unit)
+                most, amount = getattr(limit, unit), getattr(gone, unit)
                 if most is not None and amount >= WARNING_SHARE * most:
-                    said.append(f"{scope}: {amount:g} of {most:g} {unit} are taken")
-        return tuple(said)
+                    found.append(Low(scope, unit, amount, most))
+        return tuple(found)
 
     def _fits(self, amount: Spend, limits: Mapping[str, Budget]) -> bool:
         """False: later, perhaps. Raises BudgetExhausted where waiting does not help."""
@@ -166,11 +207,7 @@ class Budgets:
         return fits
 
     def _balance(self, scope: str) -> Balance:
-        return Balance(
-            spent=self._spent.get(scope, Spend()),
-            reserved=_sum(self._open, scope),
-            doubtful=_sum(self._doubtful, scope),
-        )
+        return balance(self._spent, self._open, self._doubtful, scope)
 
     def _take(self, id: str) -> Reservation:
         found = self._open.pop(id, None) or self._doubtful.pop(id, None)
@@ -178,6 +215,16 @@ class Budgets:
             raise KeyError(f"no reservation {id}")
         self._changed.notify_all()
         return found
+
+
+def balance(
+    spent: Mapping[str, Spend],
+    reserved: Mapping[str, Reservation],
+    doubtful: Mapping[str, Reservation],
+    scope: str,
+) -> Balance:
+    """Where a scope stands."""
+    return Balance(spent.get(scope, Spend()), _sum(reserved, scope), _sum(doubtful, scope))
 
 
 def _sum(reservations: Mapping[str, Reservation], scope: str) -> Spend:

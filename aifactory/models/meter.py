@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from aifactory.errors import AifactoryError, BudgetExhausted
 from aifactory.model import Answer, Budget, Usage
 from aifactory.models.budgets import Budgets, Spend
+from aifactory.models.experience import LEAST_COMPLETION
 from aifactory.models.prices import LIMITS, bounded, estimate, price
 from aifactory.models.request import Request
 from aifactory.settings import Price
-
-LEAST_COMPLETION = 256  # with fewer tokens left, an answer would only be cut short
 
 
 class Meter:
@@ -29,7 +28,7 @@ class Meter:
         stop: threading.Event | None = None,
     ) -> None:
         self._budgets = budgets
-        self._limits = limits
+        self.limits = limits
         self._prices = prices
         self._stop = stop
         self._sent_at: dict[str, float] = {}
@@ -42,8 +41,8 @@ class Meter:
         while True:
             fitted = self._fit(request)
             try:
-                amount = self._amount(fitted, estimate(fitted), fitted.seconds)
-                self._budgets.reserve(fitted.call_id, amount, self._limits, stop=self._stop)
+                amount = self._amount(fitted, self._expected(fitted), fitted.seconds)
+                self._budgets.reserve(fitted.call_id, amount, self.limits, stop=self._stop)
                 self._sent_at[fitted.call_id] = time.monotonic()
                 return fitted
             except BudgetExhausted:
@@ -58,6 +57,7 @@ class Meter:
                 spend = self._amount(request, outcome.usage, outcome.seconds)
                 known = {"usd": outcome.cost_usd, "unpriced": 0} if outcome.cost_known else {}
                 self._budgets.settle(request.call_id, spend.model_copy(update=known))
+                self._budgets.learn(request.model, estimate(request), outcome.usage)
             case AifactoryError() if not getattr(outcome, "in_doubt", False):
                 self._budgets.release(request.call_id)
             case _:
@@ -73,30 +73,45 @@ class Meter:
             unpriced=tokens if usd is None else 0,
         )
 
+    def _expected(self, request: Request) -> Usage:
+        return self._budgets.experience(request.model).expecting(estimate(request))
+
     def _fit(self, request: Request) -> Request:
         seconds = request.seconds
-        for scope, limit in self._limits.items():
+        for scope, limit in self.limits.items():
             gone = self._budgets.balance(scope).gone
             if limit.seconds is not None:
                 seconds = min(seconds, max(limit.seconds - gone.seconds, 1.0))
         fitted = dataclasses.replace(request, seconds=seconds)
-        if all(limit.usd is None and limit.tokens is None for limit in self._limits.values()):
+        if all(limit.usd is None and limit.tokens is None for limit in self.limits.values()):
             return fitted
         return _shortened(fitted, self._affordable(request))
 
     def _affordable(self, request: Request) -> int:
-        """The longest completion that all limits still pay for, at least a short one."""
-        usage = estimate(request)
+        """The longest completion that all limits still pay for.
+
+        At least one like the last answers, as far as the limits would ever pay for that: what is
+        asked for with less would only be cut short, and some providers do not even cut it.
+        """
+        longest = self._expected(request).completion
+        left, whole = longest, longest
+        for scope, limit in self.limits.items():
+            left = min(left, self._buys(request, limit, self._budgets.balance(scope).gone))
+            whole = min(whole, self._buys(request, limit, Spend()))
+        least = self._budgets.experience(request.model).least
+        return max(left, min(longest, max(LEAST_COMPLETION, min(least, whole))))
+
+    def _buys(self, request: Request, limit: Budget, gone: Spend) -> int:
+        """Tokens of completion that a limit pays for, beside the prompt and what is gone."""
+        usage = self._expected(request)
         tariff = price(request.model, Usage(completion=1), self._prices)
         base = price(request.model, Usage(prompt=usage.prompt), self._prices) or 0.0
-        longest = usage.completion
-        for scope, limit in self._limits.items():
-            gone = self._budgets.balance(scope).gone
-            if limit.tokens is not None:
-                longest = min(longest, limit.tokens - gone.tokens - usage.prompt)
-            if limit.usd is not None and tariff:
-                longest = min(longest, int((limit.usd - gone.usd - base) / tariff))
-        return max(longest, min(usage.completion, LEAST_COMPLETION))
+        bought = usage.completion
+        if limit.tokens is not None:
+            bought = min(bought, limit.tokens - gone.tokens - usage.prompt)
+        if limit.usd is not None and tariff:
+            bought = min(bought, int((limit.usd - gone.usd - base) / tariff))
+        return bought
 
 
 def _shortened(request: Request, completion: int) -> Request:

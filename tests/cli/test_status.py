@@ -12,7 +12,7 @@ from tests.cli.conftest import Shop
 
 ROW = {
     "task_id", "state", "agent", "attempts", "commit", "failure", "cost_usd", "tokens",
-    "created_at", "started_at", "finished_at",
+    "created_at", "started_at", "finished_at", "charged", "payments",
 }  # fmt: skip
 
 
@@ -24,7 +24,7 @@ def test_json_is_the_contract(shop: Shop, failure: Callable[..., Failure]) -> No
     done = shop.run("status", "--json")
     assert (done.code, done.err) == (0, "")
     said = done.json
-    assert set(said) == {"schema", "daemon", "totals", "tasks"}
+    assert set(said) == {"schema", "daemon", "totals", "tasks", "budgets", "spending"}
     assert said["schema"] == "aifactory/status@1"
     assert said["daemon"] == {
         "running": False,

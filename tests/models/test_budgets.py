@@ -102,17 +102,22 @@ def test_after_a_crash_open_calls_are_in_doubt_and_nothing_is_forgotten() -> Non
 
 def test_a_warning_comes_at_four_fifths() -> None:
     budgets = Budgets()
-    budgets.reserve("a", usd(0.79), DOLLAR)
-    assert budgets.warnings(DOLLAR) == ()
-    budgets.reserve("b", usd(0.01), DOLLAR)
-    assert budgets.warnings(DOLLAR) == ("task:t1: 0.8 of 1 usd are taken",)
+    for id, amount in (("a", 0.79), ("b", 0.01)):
+        assert budgets.low(DOLLAR) == ()
+        budgets.reserve(id, usd(amount), DOLLAR)
+        budgets.settle(id, usd(amount))
+    (low,) = budgets.low(DOLLAR)
+    assert (low.scope, low.unit, low.limit) == ("task:t1", "usd", 1.0)
 
 
 def test_a_scope_can_be_forgotten_and_the_others_stay() -> None:
     budgets = Budgets()
     budgets.reserve("a", usd(0.5), {**DOLLAR, "run:1": Budget()})
     budgets.settle("a", usd(0.5))
+    budgets.reserve("b", usd(0.1), DOLLAR)
+    budgets.doubt("b", 1.0)
     budgets.forget("task:t1")
+    assert budgets.state.doubtful == {}
     assert budgets.balance("task:t1").spent.usd == 0
     assert budgets.balance("run:1").spent.usd == 0.5
 

@@ -6,7 +6,7 @@ import pytest
 
 from aifactory.errors import BudgetExhausted, Cancelled, ModelPermanent, ModelTransient
 from aifactory.model import Answer, Budget, Usage
-from aifactory.models import Budgets, Meter, Request
+from aifactory.models import Budgets, Meter, Request, estimate
 from aifactory.settings import Price
 
 PRICES = {"x": Price(prompt=0.0, completion=10.0)}  # a cent buys 1000 tokens of completion
@@ -53,6 +53,32 @@ def test_money_for_half_a_sentence_is_not_enough() -> None:
     with pytest.raises(BudgetExhausted):
         paid.before(ASKED)
     assert budgets.balance(TASK).taken.usd == 0
+
+
+def test_a_provider_that_counts_more_than_we_do_is_expected_to_do_so_again() -> None:
+    paid, budgets = meter(Budget(tokens=100_000))
+    sent = paid.before(ASKED)
+    expected = estimate(sent).prompt
+    paid.after(sent, Answer(text="", usage=Usage(prompt=10 * expected, completion=1)))
+    again = paid.before(dataclasses.replace(ASKED, call_id="c.2", parameters={"max_tokens": 300}))
+    assert budgets.balance(TASK).reserved.tokens == 10 * expected + 300
+    assert again.parameters["max_tokens"] == 300
+
+
+def test_what_is_left_must_pay_for_an_answer_like_the_last_ones() -> None:
+    paid, budgets = meter(Budget(usd=0.05))
+    paid.after(paid.before(ASKED), Answer(text="", usage=Usage(completion=3000), cost_usd=0.03))
+    with pytest.raises(BudgetExhausted):  # 2000 tokens are left: it would be cut short
+        paid.before(dataclasses.replace(ASKED, call_id="c.2"))
+    assert budgets.balance(TASK).taken.usd == pytest.approx(0.03)
+
+
+def test_a_model_that_does_not_keep_its_limit_is_paid_for_what_it_may_say() -> None:
+    paid, budgets = meter(Budget(usd=1.0))
+    short = dataclasses.replace(ASKED, parameters={"max_tokens": 300})
+    paid.after(paid.before(short), Answer(text="", usage=Usage(completion=900), cost_usd=0.009))
+    paid.before(dataclasses.replace(short, call_id="c.2"))
+    assert budgets.balance(TASK).reserved.usd == pytest.approx(0.009)
 
 
 def test_an_answer_is_settled_at_its_real_cost() -> None:
