@@ -9,7 +9,9 @@ import typer
 from aifactory.cli.options import DryRun, Json, Repo
 
 SCHEMA = "aifactory/budget@1"
-Calls = Annotated[list[str], typer.Argument(metavar="CALL...", help="As `aifactory budget` lists them.")]
+Calls = Annotated[
+    list[str], typer.Argument(metavar="CALL...", help="As `aifactory budget` lists them.")
+]
 Dollars = Annotated[
     float, typer.Option(min=0, metavar="USD", help="What the provider charged for each.")
 ]
