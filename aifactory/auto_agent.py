@@ -85,6 +85,8 @@ def nothing_more(factory: Factory) -> bool:
     """Whether no task can go on without a person."""
     if factory.trouble is not None:
         return True
+    if holds.due(factory):
+        return False
     if any(not record.reason for record in factory.queue.in_state(State.READY)):
         return False
     return not factory.queue.has_work()

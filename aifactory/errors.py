@@ -251,6 +251,7 @@ class GateBroken(AifactoryError):
 
 class GateFlaky(GateBroken):
     failure_class = FailureClass.GATE_FLAKY
+    remedy = "mend the test, or leave it: it does not count for a while, and the task goes on"
 
 
 class EnvironmentUnusable(AifactoryError):

@@ -11,6 +11,7 @@ from pathlib import Path
 from aifactory.config import Config
 from aifactory.errors import AifactoryError
 from aifactory.events import Stream
+from aifactory.flakes import Flakes
 from aifactory.gate import Known
 from aifactory.git import Repository
 from aifactory.landing import Lander
@@ -64,6 +65,7 @@ class Factory:
     prompts: Prompts
     models: Models
     purse: Purse
+    flakes: Flakes
     sandbox: Callable[[], Sandbox]  # chosen at the first use, by a real test
     workspaces: Workspaces
     lander: Lander

@@ -34,8 +34,10 @@ def fail(factory: Factory, task: Task, attempt: int, stage: str, error: Aifactor
     event = verdict_on(factory, task, record, failure, fields)
     if event == "attempt.failed":
         delay(factory, task.task_id, record, error)
-    if failure.failure_class in holds.NOBODYS:
+    if failure.failure_class is FailureClass.GATE_BROKEN:
         holds.hold(factory, task.task_id)
+    if failure.failure_class is FailureClass.GATE_FLAKY:
+        holds.pass_on(factory, task.task_id)
     if failure.failure_class is FailureClass.ENVIRONMENT:
         pause(factory, error)
     factory.exit_codes[task.task_id] = error.exit_code

@@ -9,6 +9,7 @@ from pathlib import Path
 
 TASK_REFS = "refs/aifactory/tasks/"
 LEDGER_REF = "refs/aifactory/ledger"
+FLAKES_REF = "refs/aifactory/flakes"
 PACKAGE = Path(__file__).resolve().parent
 
 

@@ -52,6 +52,7 @@ WORDS = {
     "command.finished": "ran",
     "gate.finished": "the gate is through",
     "gate.retried": "the gate is tried again",
+    "test.quarantined": "a test fails now and then: it does not count for a while",
     "landing.waits": "waits to land",
     "landing.moved": "the target branch moved",
     "file.refused": "a task file cannot be used",

@@ -17,6 +17,7 @@ from aifactory.enduring import naming_trouble
 from aifactory.errors import AifactoryError, Bug, LockHeld
 from aifactory.events import Reader, Stream
 from aifactory.factory import Factory, OneSandbox
+from aifactory.flakes import Flakes
 from aifactory.git import Repository
 from aifactory.journal import Journal
 from aifactory.layout import Layout
@@ -124,6 +125,7 @@ def assemble(
         prompts=Prompts(layout, lambda name, why: told(stream, name, why)),
         models=models,
         purse=purse,
+        flakes=Flakes(repository),
         sandbox=OneSandbox(around.sandbox(lambda: cage_of(settings))),
         workspaces=workspaces,
         lander=landing.Lander(repository, layout, journal),

@@ -89,6 +89,12 @@ class Gate(Section):
     )
 
 
+class Flakes(Section):
+    days: Positive = Field(
+        7.0, description="How long a test that was found flaky does not count, in days."
+    )
+
+
 class Agents(Section):
     default: Text = Field("coder", description="The agent of tasks that name none.")
 
@@ -180,6 +186,7 @@ class Settings(Value):
 
     model: Model = Model()
     gate: Gate = Gate()
+    flakes: Flakes = Flakes()
     agents: Agents = Agents()
     land: Land = Land()
     environment: Environment = Environment()

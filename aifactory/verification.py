@@ -8,9 +8,9 @@ import threading
 import time
 from functools import partial
 
-from aifactory import gate, landing, policy, sandbox, signing
+from aifactory import gate, landing, policy, rulings, sandbox, signing
 from aifactory.agents import Agent
-from aifactory.errors import GateBroken, GateFailed, ScopeViolation
+from aifactory.errors import ScopeViolation
 from aifactory.factory import Factory
 from aifactory.gate import GateResult, Room
 from aifactory.leaks import leaks
@@ -105,7 +105,7 @@ def credit(proposal: Proposal, co_author: str) -> list[str]:
 def judge(
     factory: Factory, task: Task, candidate: landing.Candidate, stop: threading.Event
 ) -> GateResult:
-    """Run the gate on exactly the tree of the candidate; a red one raises GateFailed."""
+    """Run the gate on exactly the tree of the candidate; a red one raises its error."""
     with factory.workspaces.lease() as workspace:
         result = gate.run(
             Room(
@@ -119,6 +119,7 @@ def judge(
                 commands=factory.config.gate.commands,
                 keep=factory.config.gate.keep,
                 allowed=factory.config.policy.commands,
+                ignored=rulings.ignored(factory, task, candidate),
                 known=factory.known,
                 limits=sandbox.Limits(**factory.config.sandbox.limits.model_dump()),
                 timeout=factory.config.gate.timeout,
@@ -129,23 +130,9 @@ def judge(
         )
     data = {"ok": result.ok, "tree": candidate.tree, "commit": candidate.commit}
     factory.stream.emit("gate.finished", task.task_id, candidate.attempt, **data)
-    if result.missing_programs or result.broken:
-        raise gate_broken(result)
-    if not result.ok:
-        error = GateFailed(result.message, evidence=result.evidence())
-        error.verdicts, error.commands = result.verdicts, result.commands
+    if error := rulings.error_of(factory, task, candidate, result):
         raise error
     return result
-
-
-def gate_broken(result: GateResult) -> GateBroken:
-    """The error for a gate that is red whatever the change is."""
-    named = ", ".join(dict.fromkeys(result.missing_programs))
-    cannot = f"the gate cannot start: the sandbox has no {named}"
-    before = f"red without the change, too: {result.message}"
-    error = GateBroken(cannot if named else before, evidence=result.broken or result.evidence())
-    error.verdicts, error.commands = result.verdicts, result.commands
-    return error
 
 
 def tell_start(factory: Factory, task_id: str, attempt: int, command: str) -> None:

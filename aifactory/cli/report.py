@@ -12,17 +12,20 @@ def report(task: SomeTask = None, repo: Repo = None, json: Json = False) -> None
     from aifactory.cli.output import print_json, say
     from aifactory.cli.place import opened
     from aifactory.cli.standing import standing
+    from aifactory.flakes import Flakes
 
     with opened(repo) as place:
         if task is None:
-            records = place.records()
+            records, flakes = place.records(), Flakes(place.repository).active()
             if json:
                 rows = [record.model_dump(mode="json", by_alias=True) for record in records]
                 budgets = [account.row() for account in standing(place)]
                 sums = {"totals": reports.totals(records), "spending": spending(records)}
-                print_json({**sums, "budgets": budgets, "tasks": rows})
+                aside = [flake.model_dump() for flake in flakes]
+                print_json({**sums, "budgets": budgets, "quarantined": aside, "tasks": rows})
             else:
                 say(reports.overview(records, standing(place)), end="")
+                say("".join(f"\n- flaky: {flake}\n" for flake in flakes), end="")
             return
         history = place.find(task)
         if json:

@@ -13,6 +13,7 @@ from aifactory.cli.options import Json, Repo, SomeTask
 if TYPE_CHECKING:
     from aifactory.accounts import Account
     from aifactory.cli.place import Place
+    from aifactory.flakes import Flake
     from aifactory.model import Record
     from aifactory.pulse import Pulse
 
@@ -31,10 +32,12 @@ def status(
     from aifactory.cli.output import print_json
     from aifactory.cli.place import opened
     from aifactory.cli.standing import standing
+    from aifactory.flakes import Flakes
     from aifactory.pulse import pulse
 
     with opened(repo) as place:
         records = _records(place, task)
+        flakes = Flakes(place.repository).active()
         daemon = pulse(place.layout)
         accounts = standing(place)
     if json:
@@ -45,11 +48,13 @@ def status(
                 "totals": report.totals(records),
                 "spending": spending(records),
                 "budgets": [account.row() for account in accounts],
+                "quarantined": [flake.model_dump() for flake in flakes],
                 "tasks": [report.row(record) for record in records],
             }
         )
         return
     _print_rows(records, every)
+    _print_flakes(flakes)
     _print_rest(records, daemon)
     _print_money(accounts)
 
@@ -71,6 +76,13 @@ def _print_rows(records: Sequence[Record], every: bool) -> None:
     heading = ("TASK", "STATE", "AGENT", "TRY", "COST", "")
     shades = ["dim", *(SHADES.get(record.state, "yellow") for record in shown)]
     print_table([heading, *rows] if rows else [], shades)
+
+
+def _print_flakes(flakes: Sequence[Flake]) -> None:
+    from aifactory.cli.output import paint, say
+
+    for flake in flakes:
+        say(paint(f"flaky: {flake}", "yellow"))
 
 
 def _print_rest(records: Sequence[Record], daemon: Pulse) -> None:

@@ -24,9 +24,10 @@ class Room:
     `repository` may be a quarantine view. `base` is the owner's tree that the change was made on,
     "" where there is none to compare with. `commands` and `keep` (globs of untracked paths that
     may stay from one command to the next) are the owner's, never read from `tree`; `allowed` are
-    the programs that a task's own commands may run, None for any. `timeout` is in
-    seconds for one command; the task's own goes before it, and before `limits`. Commands find
-    `python` first on PATH. `known` remembers what commands did on other trees.
+    the programs that a task's own commands may run, None for any. `ignored` are tests of pytest's
+    that do not count, by name. `timeout` is in seconds for one command; the task's own goes before
+    it, and before `limits`. Commands find `python` first on PATH. `known` remembers what commands
+    did on other trees.
     """
 
     workspace: Workspace
@@ -39,6 +40,7 @@ class Room:
     commands: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     allowed: tuple[str, ...] | None = None
+    ignored: tuple[str, ...] = ()
     timeout: float = 600
     limits: Limits = field(default_factory=Limits)
     known: Known = field(default_factory=Known)
@@ -74,12 +76,15 @@ class Check(Protocol):
 class GateResult:
     """What the gate says of one tree, with the record of every command that ran for it.
 
-    `broken` is why a red one is not the change's fault, in words, "" where it is.
+    `broken` is why a red one is not the change's fault, in words, "" where it is. `flaky` names
+    tests that failed in one of two runs; `passed_again`: nothing failed in the second one.
     """
 
     verdicts: tuple[Verdict, ...]
     commands: tuple[CommandRecord, ...]
     broken: str = ""
+    flaky: tuple[str, ...] = ()
+    passed_again: bool = False
 
     @property
     def ok(self) -> bool:

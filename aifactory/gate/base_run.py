@@ -13,11 +13,11 @@ from aifactory.model import CommandRecord
 
 def run_on_base(room: Room, command: str) -> CommandRecord:
     """The record of a command on `room.base`; an earlier one where it is known."""
-    known = room.known.find(room.base, command)
+    known = room.known.find(room.base, command, room.ignored)
     if known is None:
         with standing_on(room, room.base, "base") as there:
             known = execute(there, command)
-        room.known.keep(room.base, command, known)
+        room.known.keep(room.base, command, room.ignored, known)
     return known
 
 

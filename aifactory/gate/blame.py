@@ -16,19 +16,20 @@ from aifactory.gate.base import GateResult, Room
 from aifactory.gate.base_run import run_on_base
 from aifactory.gate.execution import evidence
 from aifactory.gate.failures import failed_tests, missing_modules, signature
+from aifactory.gate.rerun import labelled
 from aifactory.model import CommandRecord, Task
 from aifactory.paths import match, wild
 
 
 def attributed(room: Room, result: GateResult) -> GateResult:
-    """A red result with what was found out about it: why it is `broken`, or more evidence."""
+    """A red result with what was found out about it: why it is `broken`, what of it is flaky."""
     failed = result.failed_command
     if failed is None or not room.base:
         return result
     command = str(failed.details["command"])
     before = run_on_base(room, command)
     if before.ok or not _as_before(before, failed):
-        return result
+        return labelled(room, result, failed)
     broken = replace(result, broken=f"without the change, too:\n{evidence(command, before)}")
     if _out_of_reach(room, before):
         return broken

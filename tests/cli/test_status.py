@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 
 from aifactory.files import Lock
+from aifactory.flakes import Flakes
 from aifactory.model import Failure, State, Usage
 from tests.cli.conftest import Shop
 
@@ -24,7 +25,8 @@ def test_json_is_the_contract(shop: Shop, failure: Callable[..., Failure]) -> No
     done = shop.run("status", "--json")
     assert (done.code, done.err) == (0, "")
     said = done.json
-    assert set(said) == {"schema", "daemon", "totals", "tasks", "budgets", "spending"}
+    sums = {"totals", "budgets", "spending", "quarantined"}
+    assert set(said) == {"schema", "daemon", "tasks"} | sums
     assert said["schema"] == "aifactory/status@1"
     assert said["daemon"] == {
         "running": False,
@@ -121,3 +123,12 @@ def test_text_from_outside_cannot_steer_the_terminal(shop: Shop) -> None:
     out = shop.run("status").out
     assert "\x1b" not in out and "\u202e" not in out
     assert r"\x1b[31m" in out
+
+
+def test_flaky_tests_are_shown_until_they_count_again(shop: Shop) -> None:
+    Flakes(shop.ledger.repository).add(["t.py::test_a"], "pytest", "t1", days=1)
+    shop.put("t1", State.DONE)
+    for command in ("status", "report"):
+        assert "flaky: t.py::test_a of `pytest`, does not count until" in shop.run(command).out
+        (row,) = shop.run(command, "--json").json["quarantined"]
+        assert row["found_by"] == "t1"

@@ -1,0 +1,30 @@
+"""The same command on the same tree once more. It labels what is flaky; it makes nothing green."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from aifactory.gate.base import GateResult, Room
+from aifactory.gate.base_run import standing_on
+from aifactory.gate.execution import execute
+from aifactory.gate.failures import failed_tests
+from aifactory.model import CommandRecord
+
+
+def labelled(room: Room, result: GateResult, failed: CommandRecord) -> GateResult:
+    """The red result with what a rerun did not repeat: `flaky`, and whether all of it passed."""
+    if failed.timed_out or failed.killed_by != "none":
+        return result  # a rerun would use up the same time, memory or disk again
+    command = str(failed.details["command"])
+    with standing_on(room, room.tree, "rerun") as there:
+        again = execute(there, command)
+    flaky = _once_only(command, failed, again)
+    return replace(result, flaky=tuple(sorted(flaky)), passed_again=again.ok)
+
+
+def _once_only(command: str, first: CommandRecord, again: CommandRecord) -> frozenset[str]:
+    """The tests that failed in one of two runs; the command itself where no test is named."""
+    if again.ok:
+        return failed_tests(first) or frozenset({command})
+    both = failed_tests(first), failed_tests(again)
+    return both[0] ^ both[1] if all(both) else frozenset()
