@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from dataclasses import asdict, dataclass
 
 from aifactory import failpoints, journal, purse
 from aifactory.agents import Question
-from aifactory.errors import AifactoryError, DeadlinePassed, DiskFull, ModelPermanent
+from aifactory.errors import (
+    AifactoryError,
+    DeadlinePassed,
+    DiskFull,
+    ModelPermanent,
+    ModelTransient,
+)
 from aifactory.factory import Factory
 from aifactory.model import Answer, Payment, Record, Task, now
 from aifactory.models import Line, Request, Terms
@@ -40,8 +47,14 @@ class Recorded:
             waiting=self.waits,
             line=Line(stop=self.stop),
         )
+        began_at = time.monotonic()
         try:
             answer = self.factory.models.complete(request, terms)
+        except ModelTransient as error:
+            wait = error.retry_after or RetryPolicy.first_delay
+            if time.monotonic() - began_at + wait >= left:
+                raise DeadlinePassed(f"no answer in the time that was left: {error}") from error
+            raise
         finally:
             self.factory.purse.budgets.forget(f"call:{request.call_id}")
         return answer.model_copy(update={"text": masked(answer.text)})  # as it is recorded

@@ -179,7 +179,9 @@ class GateFailed(AttemptFailed):
     verdicts: tuple[Any, ...] = ()
 
 
-class PostconditionFailed(AttemptFailed):
+class PostconditionFailed(GateFailed):
+    """A file that the task promises is not there, or one that must go still is."""
+
     failure_class = FailureClass.POSTCONDITION_FAILED
 
 

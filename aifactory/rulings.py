@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-from aifactory.errors import AifactoryError, GateBroken, GateFailed, GateFlaky
+from aifactory.errors import (
+    AifactoryError,
+    GateBroken,
+    GateFailed,
+    GateFlaky,
+    PostconditionFailed,
+)
 from aifactory.factory import Factory
-from aifactory.gate import GateResult
+from aifactory.gate import GateResult, Postconditions
 from aifactory.landing import Candidate
 from aifactory.model import Task
 
@@ -44,7 +50,9 @@ def error_of(
     if result.passed_again and not own:
         return flaky(result)
     note = f"\n\nPassed when run again, so it fails now and then: {', '.join(own)}" if own else ""
-    return told(GateFailed(result.message, evidence=result.evidence() + note), result)
+    red = {verdict.check for verdict in result.verdicts if not verdict.ok}
+    kind = PostconditionFailed if red == {Postconditions.name} else GateFailed
+    return told(kind(result.message, evidence=result.evidence() + note), result)
 
 
 def found_before(factory: Factory, task_id: str) -> Iterable[str]:

@@ -22,6 +22,7 @@ __all__ = [
     "Check",
     "GateResult",
     "Known",
+    "Postconditions",
     "Room",
     "check_preconditions",
     "check_programs",

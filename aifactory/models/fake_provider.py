@@ -48,13 +48,16 @@ class Reply:
 
 @dataclass
 class Seen:
-    """One request as it came, and whether its client hung up before the end."""
+    """One request as it came: what it was answered, whether all of that was sent, and whether its
+    client hung up before the end."""
 
     task_id: str
     body: dict[str, Any]
     headers: Mapping[str, str]
     at: float = field(default_factory=time.monotonic)
     hung_up: threading.Event = field(default_factory=threading.Event)
+    reply: Reply = field(default_factory=Reply)
+    answered: bool = False
 
 
 class FakeProvider:
@@ -96,7 +99,8 @@ class FakeProvider:
             turn = sum(one.task_id == seen.task_id for one in self.seen)
             self.seen.append(seen)
         replies = self.replies[seen.task_id]
-        return replies[min(turn, len(replies) - 1)]
+        seen.reply = replies[min(turn, len(replies) - 1)]
+        return seen.reply
 
 
 class _Server(ThreadingHTTPServer):
@@ -118,6 +122,7 @@ def _handler(provider: FakeProvider) -> type[BaseHTTPRequestHandler]:
             reply = provider.take(seen)
             try:
                 _answer(self, reply, seen, provider.closing)
+                seen.answered = reply.status == 200 and reply.fault in ("", "no_usage")
             except OSError:
                 seen.hung_up.set()
 
