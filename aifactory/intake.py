@@ -24,6 +24,7 @@ _TEMPORARY = ("~", ".tmp", ".swp", ".part")
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
 
 Stamp = tuple[int, int, int, int]
+Over = Mapping[str, tuple[Stamp, str]]  # by name, of tasks that are closed: the stamp and the id
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,14 @@ def identity(task: Task) -> str:
     return sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode())
 
 
-def scan(tasks_dir: Path, earlier: Mapping[Path, Found] | None = None) -> list[Found]:
-    """Every task of the folder, by file name; what did not change is taken from `earlier`."""
-    known = earlier or {}
-    looked = (_again(path, known.get(path)) for path in _files(tasks_dir))
+def scan(
+    tasks_dir: Path, earlier: Mapping[Path, Found] | None = None, over: Over | None = None
+) -> list[Found]:
+    """Every task of the folder, by file name. What did not change is taken from `earlier`, and
+    left out where it is `over`."""
+    known, past = earlier or {}, over or {}
+    new = (name for name in names(tasks_dir) if not _is_over(tasks_dir, name, past.get(name)))
+    looked = (_again(path, known.get(path)) for path in map(tasks_dir.joinpath, new))
     return merged(found for found in looked if found)
 
 
@@ -122,7 +127,11 @@ def look(path: Path) -> Found | None:
 
 def is_task_file(path: Path) -> bool:
     """Whether the name is one a task file may have: `*.json`, `*.JSON`, not hidden or temporary."""
-    name = path.name.lower()
+    return _is_task_name(path.name)
+
+
+def _is_task_name(given: str) -> bool:
+    name = given.lower()
     return name.endswith(".json") and not name.startswith(".") and not name.endswith(_TEMPORARY)
 
 
@@ -131,14 +140,21 @@ def id_of_file(path: Path) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).lstrip("._-")[:100] or "task"
 
 
-def _files(tasks_dir: Path) -> list[Path]:
+def names(tasks_dir: Path) -> list[str]:
+    """The names of the task files there, in order."""
     try:
-        names = sorted(os.listdir(tasks_dir))
-        return [path for name in names if is_task_file(path := tasks_dir / name)]
+        return sorted(filter(_is_task_name, os.listdir(tasks_dir)))
     except FileNotFoundError:
         return []
     except OSError as error:
         raise EnvironmentUnusable(f"{tasks_dir} cannot be listed: {error.strerror}") from error
+
+
+def _is_over(tasks_dir: Path, name: str, before: tuple[Stamp, str] | None) -> bool:
+    try:
+        return before is not None and before[0] == _stamp(os.lstat(f"{tasks_dir}/{name}"))
+    except FileNotFoundError:
+        return True
 
 
 def _again(path: Path, before: Found | None) -> Found | None:

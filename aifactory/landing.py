@@ -27,7 +27,6 @@ from aifactory.operation import Site, bring, contains, content, errors_told, fin
 from aifactory.quarantine import Candidate, Changed, discard, prepare, publish, reopened
 from aifactory.readiness import Waiting
 from aifactory.recovery import Recovery, heal, recover
-from aifactory.trailers import landed
 
 __all__ = [
     "Candidate",
@@ -37,7 +36,6 @@ __all__ = [
     "Recovery",
     "Waiting",
     "discard",
-    "landed",
     "prepare",
     "publish",
     "recover",

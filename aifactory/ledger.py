@@ -64,9 +64,17 @@ class Ledger:
     def load(self) -> dict[str, Record]:
         """Read every open task from its ref, and give their records."""
         with self._lock:
-            self._open = {}
-            for ref, tip in self.repository.refs(TASK_REFS).items():
-                self._open[id_of(ref)] = self._read(tip, tip)
+            refs = self.repository.refs(TASK_REFS)
+            names = [
+                f"{tip}{part}" for tip in refs.values() for part in ("^{tree}", ":report.json")
+            ]
+            data = (data for _, data in self.repository.objects(names))
+            self._open = {
+                id_of(ref): History(
+                    Record.model_validate_json(report), tip, self.repository.parsed(tree)
+                )
+                for (ref, tip), tree, report in zip(refs.items(), data, data, strict=True)
+            }
             return {task_id: history.record for task_id, history in self._open.items()}
 
     def _read(self, tree: str, tip: str) -> History:
@@ -92,6 +100,14 @@ class Ledger:
     def tip(self) -> str:
         """The commit that holds the closed tasks, `""` where there is none."""
         return self.repository.tip(LEDGER_REF) or ""
+
+    def goes_on_from(self, tip: str) -> bool:
+        """Whether the ledger holds all that it held at this tip."""
+        now = self.tip()
+        if tip in ("", now):
+            return True
+        known = bool(now) and self.repository.object(tip) is not None
+        return known and self.repository.is_ancestor(tip, now)
 
     def closed(self) -> Iterator[History]:
         """Every task in the ledger ref, one by one."""

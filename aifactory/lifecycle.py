@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import cache, partial
 
 from aifactory import (
     agents,
@@ -32,6 +33,7 @@ from aifactory.factory import Factory
 from aifactory.files import SyncFailed
 from aifactory.gate import GateResult
 from aifactory.model import Proposal, Record, State, Task, now
+from aifactory.trailers import landed_tasks
 from aifactory.tree import GitTree
 
 LANDABLE = (State.QUEUED, State.RUNNING, State.READY, State.CANCELLED)
@@ -201,20 +203,21 @@ def put_back(factory: Factory, task: Task, number: int) -> None:
 def resume(factory: Factory, busy: Collection[str] = ()) -> None:
     """Bring every task that nothing runs for to what Git says, however the work on it ended."""
     handover.show_again(factory)
+    landed_since = cache(partial(landed_tasks, factory.repository, factory.tip()))
     for task_id, record in list(factory.queue.records.items()):
         if task_id in busy:
             continue
-        if commit := landed(factory, record):
+        if commit := landed(record, landed_since):
             delivery.landed(factory, factory.queue.task(task_id), commit)
         elif record.state is State.RUNNING:
             factory.queue.change(task_id, "attempt.interrupted", attempt=record.attempts)
 
 
-def landed(factory: Factory, record: Record) -> str | None:
+def landed(record: Record, since: Callable[[str], Mapping[str, str]]) -> str | None:
     """The commit of a task that landed though its record does not say so yet.
 
     One that was cancelled may be among them: the wish came when its commit was under way.
     """
     if record.state not in LANDABLE or record.attempts == 0:
         return None
-    return landing.landed(factory.repository, factory.target, record.base, record.task_id)
+    return since(record.base).get(record.task_id)

@@ -1,20 +1,22 @@
 """What was read from task files before, kept so that a start reads only what is new.
 
-A cache: it may be deleted at any time. A file is known by inode, size and times; whether the
-ledger has closed its task holds for one state of the ledger only.
+A cache: it may be deleted at any time. A file is known by inode, size and times. One whose task is
+closed is known by these alone, and left out for as long as the ledger goes on from where it was.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
 from aifactory import __version__, files, schema
-from aifactory.intake import Found
+from aifactory.intake import Found, Over, Stamp
 from aifactory.model import Task, sha256
+
+FORMAT = 2
 
 
 class _Entry(BaseModel):
@@ -22,36 +24,37 @@ class _Entry(BaseModel):
     task: Task
     digest: str
     seen_at: str
-    stamp: tuple[int, int, int, int]
-    closed: bool
+    stamp: Stamp
 
 
 class _Shelf(BaseModel):
     made_by: str
     ledger: str
     entries: list[_Entry]
+    over: dict[str, tuple[Stamp, str]]
 
 
-def load(shelf_at: Path, tasks: Path, ledger: str) -> tuple[dict[Path, Found], set[Path]]:
-    """The files in `tasks` as they were read, and those whose tasks `ledger` is known to close."""
+def load(
+    shelf_at: Path, tasks: Path, goes_on_from: Callable[[str], bool]
+) -> tuple[dict[Path, Found], Over]:
+    """The files in `tasks` as they were read, and those whose tasks are closed.
+
+    `goes_on_from` says whether the ledger holds all that it held at a commit.
+    """
     try:
         shelf = _Shelf.model_validate_json(shelf_at.read_bytes())
     except (OSError, ValidationError):
-        return {}, set()
+        return {}, {}
     if shelf.made_by != _maker():
-        return {}, set()
+        return {}, {}
     found: dict[Path, Found] = {}
-    closed: set[Path] = set()
     for one in shelf.entries:
-        path = tasks / one.name
-        task = one.task
+        path, task = tasks / one.name, one.task
         found[path] = Found(path, task, None, one.digest, task.task_id, one.seen_at, one.stamp)
-        if one.closed and shelf.ledger == ledger:
-            closed.add(path)
-    return found, closed
+    return found, shelf.over if goes_on_from(shelf.ledger) else {}
 
 
-def save(path: Path, found: Mapping[Path, Found], closed: Collection[Path], ledger: str) -> None:
+def save(path: Path, found: Iterable[Found], over: Over, ledger: str) -> None:
     """Lost in a crash without harm, so it is not synced."""
     entries = [
         _Entry.model_construct(
@@ -60,12 +63,13 @@ def save(path: Path, found: Mapping[Path, Found], closed: Collection[Path], ledg
             digest=one.digest,
             seen_at=one.seen_at,
             stamp=one.stamp,
-            closed=one.path in closed,
         )
-        for one in found.values()
+        for one in found
         if one.task and one.stamp
     ]
-    shelf = _Shelf.model_construct(made_by=_maker(), ledger=ledger, entries=entries)
+    shelf = _Shelf.model_construct(
+        made_by=_maker(), ledger=ledger, entries=entries, over=dict(over)
+    )
     temporary = path.with_suffix(".tmp")
     with files.disk_errors(str(path)):
         temporary.write_bytes(shelf.model_dump_json(exclude_defaults=True).encode())
@@ -74,4 +78,4 @@ def save(path: Path, found: Mapping[Path, Found], closed: Collection[Path], ledg
 
 def _maker() -> str:
     """Another version may read the same file in another way."""
-    return f"{__version__} {sha256(json.dumps(schema.load('task')).encode())[:16]}"
+    return f"{__version__} {FORMAT} {sha256(json.dumps(schema.load('task')).encode())[:16]}"

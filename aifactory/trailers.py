@@ -23,37 +23,14 @@ def with_trailers(message: str, task_id: str, attempt: int) -> str:
     return "\n".join(lines) + ("\n" if ends else "\n\n") + "\n".join(missing) + "\n"
 
 
-def landed(
-    repository: Repository, target: str, base: str, task_id: str, attempt: int | None = None
-) -> str | None:
-    """The commit of a task in `base..target`, found by its trailer, or None.
-
-    Needs neither journal nor ledger: Git alone decides whether a task has landed.
-    """
-    tip = repository.resolve(target)
-    if tip is None:
-        return None
-    known = bool(base) and repository.object(base) is not None
-    keys = (TASK_TRAILER, ATTEMPT_TRAILER)
-    values = "%x1f".join(f"%(trailers:key={key},valueonly,separator=%x1d)" for key in keys)
-    found = repository.run(
-        "log",
-        f"--format=%H%x1f{values}%x1e",
-        "--fixed-strings",
-        f"--grep={TASK_TRAILER}: {task_id}",
-        tip,
-        *([f"^{base}"] if known else []),
-    )
-    for record in found.decode(errors="replace").split("\x1e"):
-        commit, _, rest = record.strip("\n").partition("\x1f")
-        tasks, _, attempts = rest.partition("\x1f")
-        if task_id in tasks.split("\x1d") and attempt in (None, *_numbers(attempts)):
-            return commit
-    return None
-
-
 def landed_tasks(repository: Repository, tip: str, base: str = "") -> dict[str, str]:
-    """Every task that landed in `base..tip`, or in all of its history, with its last commit."""
+    """Every task that landed in `base..tip`, with its last commit there, found by its trailer.
+
+    Needs neither journal nor ledger: Git alone decides whether a task has landed. Of an unborn
+    target (`""`) nothing has.
+    """
+    if not tip:
+        return {}
     values = f"%(trailers:key={TASK_TRAILER},valueonly,separator=%x1d)"
     out = repository.run(
         "log",
@@ -61,7 +38,7 @@ def landed_tasks(repository: Repository, tip: str, base: str = "") -> dict[str, 
         "--fixed-strings",
         f"--grep={TASK_TRAILER}: ",
         tip,
-        *([f"^{base}"] if base else []),
+        *_without(repository, base),
     )
     found: dict[str, str] = {}
     for line in out.decode(errors="replace").splitlines():
@@ -71,5 +48,6 @@ def landed_tasks(repository: Repository, tip: str, base: str = "") -> dict[str, 
     return found
 
 
-def _numbers(text: str) -> list[int]:
-    return [int(part) for part in text.split("\x1d") if part.isdigit()]
+def _without(repository: Repository, base: str) -> list[str]:
+    """What leaves the history of `base` out; nothing is left out where there is no such commit."""
+    return [f"^{base}"] if base and repository.object(base) else []

@@ -74,7 +74,11 @@ class Store(Commands):
             return self.entries(data[5 : 5 + len(self.null)].decode())
         if kind != "tree":
             raise GitFailed(f"there is no tree {treeish}")
-        return parse_tree(data, len(self.null) // 2)
+        return self.parsed(data)
+
+    def parsed(self, tree: bytes) -> dict[str, Entry]:
+        """The entries in the bytes of a tree."""
+        return parse_tree(tree, len(self.null) // 2)
 
     def tree(self, treeish: str) -> dict[str, Entry]:
         """Every path of a tree, at any depth; empty for the empty string."""

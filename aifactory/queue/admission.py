@@ -9,7 +9,7 @@ from typing import Any
 
 from aifactory import intake, shelf
 from aifactory.errors import InvalidTask
-from aifactory.intake import Found
+from aifactory.intake import Found, Over
 from aifactory.layout import Layout
 from aifactory.model import Failure, State, Task
 from aifactory.queue.book import Book
@@ -30,13 +30,14 @@ class Admission(Book):
     landed: Callable[[str], str | None]
     _files: dict[Path, Found] = field(default_factory=dict, init=False)
     _settled: dict[Path, Found] = field(default_factory=dict, init=False)  # looked at as they are
+    _over: Over = field(default_factory=dict, init=False)
     _found: list[Found] = field(default_factory=list, init=False)
     _reported: set[tuple[Path, str]] = field(default_factory=set, init=False)
     _elsewhere: set[str] = field(default_factory=set, init=False)  # done before, say their files
 
     def take_in(self) -> None:
         """Look at `tasks/` and take in what is new or mended."""
-        found = intake.scan(self.layout.tasks, self._files)
+        found = intake.scan(self.layout.tasks, self._files, self._over)
         with self._lock:
             self._found = found
             self._files = {one.path: one for one in found if one.stamp}
@@ -65,13 +66,21 @@ class Admission(Book):
 
     def _take_from_shelf(self) -> None:
         """Remember what an earlier run read."""
-        self._files, over = shelf.load(self.layout.shelf, self.layout.tasks, self.ledger.tip())
-        self._settled = {path: self._files[path] for path in over}
+        place, tasks = self.layout.shelf, self.layout.tasks
+        self._files, self._over = shelf.load(place, tasks, self.ledger.goes_on_from)
 
     def _put_on_shelf(self) -> None:
-        """Keep what was read, for the next start."""
-        over = {p for p, one in self._settled.items() if one.task_id not in self.records}
-        shelf.save(self.layout.shelf, self._files, over, self.ledger.tip())
+        """Look no more at the files of closed tasks; keep what was read, for the next start."""
+        over = {
+            name: self._over[name] for name in intake.names(self.layout.tasks) if name in self._over
+        }
+        for path, one in list(self._settled.items()):
+            if one.task_id and one.stamp and one.task_id not in self.records:
+                over[path.name] = one.stamp, one.task_id
+                del self._settled[path]
+                self._files.pop(path, None)
+        self._over = over
+        shelf.save(self.layout.shelf, self._files.values(), over, self.ledger.tip())
 
     def _name(self, found: Found) -> str:
         """The id of a bad file: its own where it can be read, else one made of its name."""
@@ -151,7 +160,10 @@ class Admission(Book):
     def file_of(self, task_id: str) -> Found | None:
         """The task file that now holds this id."""
         with self._lock:
-            return next((one for one in self._found if one.task_id == task_id and one.task), None)
+            over = (name for name, (_, owner) in self._over.items() if owner == task_id)
+            again = (intake.look(self.layout.tasks / name) for name in over)
+            good = (one for one in (*self._found, *again) if one and one.task)
+            return next((one for one in good if one.task_id == task_id), None)
 
     def _described(self, task: Task, found: Found | None) -> dict[str, Any]:
         """What a record takes over of its task."""

@@ -25,6 +25,7 @@ from aifactory.git import Identity, Repository
 from aifactory.journal import Journal
 from aifactory.layout import Layout
 from aifactory.model import Change, Proposal
+from aifactory.trailers import landed_tasks
 
 TARGET = "refs/heads/main"
 BASE = "refs/aifactory/base"
@@ -139,7 +140,7 @@ def run() -> None:
 def land(repository: Repository, layout: Layout, lander: landing.Lander, task: str) -> None:
     """From nothing, or from a published candidate, to a commit on the target."""
     ref, base = READY + task, repository.resolve(BASE) or ""
-    if not landing.landed(repository, TARGET, base, task):
+    if task not in landed_tasks(repository, repository.resolve(TARGET) or "", base):
         candidate = ready(repository, layout, task)
         outcome = lander.land(candidate)
         assert isinstance(outcome, landing.Landed), outcome

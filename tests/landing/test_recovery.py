@@ -263,6 +263,6 @@ def test_an_action_that_is_not_known_is_refused() -> None:
 
 
 def test_every_point_is_reached_by_its_name() -> None:
-    source = "".join(path.read_text() for path in Path(failpoints.__file__).parent.glob("*.py"))
+    source = "".join(path.read_text() for path in Path(failpoints.__file__).parent.rglob("*.py"))
     assert [name for name in failpoints.POINTS if f'hit("{name}")' not in source] == []
     assert source.count("failpoints.hit(") == len(failpoints.POINTS)

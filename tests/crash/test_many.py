@@ -1,0 +1,55 @@
+"""A start among thousands of closed tasks costs little more than one in an empty repository."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+CLOSED = os.environ.get("CRASH_CLOSED", "1500")
+OPEN = "200"
+MORE = 0.5  # seconds of computing; wall time says nothing on a machine that others use
+
+START = """
+import json, resource, sys
+from pathlib import Path
+from aifactory import auto_agent, lifecycle
+from aifactory.opening import Options, open_factory
+
+def spent():
+    used = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+before = spent()
+with open_factory(Path(sys.argv[1]), Options()) as factory:
+    lifecycle.resume(factory)
+    factory.queue.take_in()
+    ready = len(factory.queue.runnable())
+print(json.dumps([spent() - before, ready]))
+"""
+
+
+def made(folder: Path, closed: str, opened: str) -> Path:
+    command = [sys.executable, str(HERE / "many.py"), str(folder)]
+    subprocess.run([*command, "--closed", closed, "--open", opened], check=True)
+    return folder
+
+
+def started(folder: Path) -> tuple[float, int]:
+    """The seconds of computing until work could begin, and how many tasks could."""
+    command = [sys.executable, "-c", START, str(folder)]
+    done = subprocess.run(command, capture_output=True, check=True, cwd=HERE.parents[1])
+    seconds, ready = json.loads(done.stdout)
+    return seconds, ready
+
+
+def test_a_start_costs_no_more_when_much_was_done_before(tmp_path: Path) -> None:
+    empty, full = made(tmp_path / "empty", "0", "0"), made(tmp_path / "full", CLOSED, OPEN)
+    assert started(full)[1] == int(OPEN)  # reads every file once
+    clean = min(started(empty)[0] for _ in range(3))
+    crowded = [started(full) for _ in range(3)]
+    assert {ready for _, ready in crowded} == {int(OPEN)}
+    assert min(seconds for seconds, _ in crowded) - clean < MORE
