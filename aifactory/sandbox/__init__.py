@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from aifactory.sandbox.choice import Finding, choose, choose_strong, self_test, weakness
 from aifactory.sandbox.exec import run_in
-from aifactory.sandbox.fake import FakeSandbox
+from aifactory.sandbox.fake import FakeNetwork, FakeSandbox
+from aifactory.sandbox.internet import Internet, Network
 from aifactory.sandbox.owner import owner
+from aifactory.sandbox.proxy import Request, serve
 from aifactory.sandbox.spec import Limits, Sandbox, Spec
 from aifactory.sandbox.toolchain import Toolchain, own_toolchain, toolchain
 
 __all__ = [
+    "FakeNetwork",
     "FakeSandbox",
     "Finding",
+    "Internet",
     "Limits",
+    "Network",
+    "Request",
     "Sandbox",
     "Spec",
     "Toolchain",
@@ -26,6 +32,7 @@ __all__ = [
     "owner",
     "run_in",
     "self_test",
+    "serve",
     "toolchain",
     "weakness",
 ]

@@ -70,7 +70,8 @@ def _is_bounded(path: Path, limits: Limits) -> bool:
 
 def _trees(spec: Spec) -> list[Path]:
     """The readable trees that exist, as named and as resolved, each inside no other."""
-    named = [Path(os.path.normpath(path.absolute())) for path in spec.readable if path.exists()]
+    wanted = (*spec.readable, *([spec.network.parent] if spec.network else []))
+    named = [Path(os.path.normpath(path.absolute())) for path in wanted if path.exists()]
     paths = list(dict.fromkeys([*named, *(path.resolve() for path in named)]))
     return [p for p in paths if not any(p != q and q in p.parents for q in paths)]
 

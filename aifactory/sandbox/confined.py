@@ -96,7 +96,7 @@ class Confined:
             "workspace": str(cage.source),
             "environment": sorted(environment(spec)),
             "readable": [str(path) for path in cage.trees],
-            "network": spec.network,
+            "network": "proxy" if spec.network else "none",
             "limits": limits,
             "line": self.line(cage, 0),
         }

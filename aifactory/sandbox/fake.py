@@ -1,9 +1,10 @@
-"""A sandbox for the tests of others: nothing runs, the results are scripted."""
+"""A sandbox and an internet for the tests of others: nothing runs, everything is scripted."""
 
 from __future__ import annotations
 
+import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aifactory.errors import Interrupted
@@ -40,3 +41,30 @@ class FakeSandbox:
         return CommandRecord(
             argv=spec.argv, backend=self.name, started_at=now(), exit_code=exit_code
         )
+
+
+@dataclass
+class FakeNetwork:
+    """Names with their addresses, and addresses with the local servers that stand for them.
+
+    A name that is asked for again gets its next addresses, the last ones repeat. `asked` and
+    `connected` hold what was wanted, in order.
+    """
+
+    names: Mapping[str, Sequence[Sequence[str]]] = field(default_factory=dict)
+    servers: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    connected: list[tuple[str, int]] = field(default_factory=list)
+
+    def resolve(self, host: str, port: int) -> Sequence[str]:
+        if host not in self.names:
+            raise OSError(f"no such name: {host}")
+        answers = self.names[host]
+        self.asked.append(host)
+        return answers[min(self.asked.count(host), len(answers)) - 1]
+
+    def connect(self, address: str, port: int) -> socket.socket:
+        self.connected.append((address, port))
+        if address not in self.servers:
+            raise ConnectionRefusedError(f"nobody answers at {address}")
+        return socket.create_connection(self.servers[address], 5)

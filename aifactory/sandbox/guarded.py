@@ -14,8 +14,12 @@ from typing import Any
 from aifactory.sandbox.cage import DEVICES, HOME, Cage, hidden_files, hidden_tops, launch_plan
 from aifactory.sandbox.spec import Spec
 
-GUARD = ("inside.kernel", "inside.proof", "inside.hardening", "inside.watch", "inside.guard")
+GUARD = tuple(
+    f"inside.{name}" for name in ("kernel", "proof", "hardening", "forward", "watch", "guard")
+)
 LAUNCHER = ("launcher",)
+PROXY_PORT = 3128  # on the cage's own loopback, where nobody else listens
+PROXY_VARIABLES = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
 SYSTEM_PYTHON = "/usr/bin/python3"
 INVISIBLE = ("/dev/kmsg", "/dev/fuse", "/dev/mem", "/etc/shadow", "/sys/kernel")
 REPLACED = ("/etc", "/dev", "/dev/shm", "/proc", "/usr/local")
@@ -102,6 +106,8 @@ def guard_plan(spec: Spec, cage: Cage, status: int, brings_filter: bool) -> dict
         "rlimits": _rlimits(cage),
         "argv": list(spec.argv),
         "environment": environment(spec),
+        "proxy": str(spec.network or ""),
+        "proxy_port": PROXY_PORT,
     }
 
 
@@ -147,6 +153,8 @@ def _identity(path: str) -> tuple[int, int] | None:
 def environment(spec: Spec) -> dict[str, str]:
     """The command's environment: built from nothing, plus what the spec adds."""
     base = {"HOME": HOME, "TMPDIR": "/tmp", "LANG": "C.UTF-8", "USER": "cage", "LOGNAME": "cage"}
+    way = f"http://127.0.0.1:{PROXY_PORT}"
+    base |= dict.fromkeys(PROXY_VARIABLES, way) if spec.network else {}
     path = spec.environment.get("PATH", "/usr/bin:/bin")
     return base | {"SHELL": "/bin/bash", **spec.environment, "PATH": f"{path}:{HOME}/bin"}
 

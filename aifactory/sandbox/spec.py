@@ -43,6 +43,7 @@ class Spec:
     besides the system's, read-only, all at their own paths. When the daemon is root, the
     workspace's owner is the user that the command runs as. `mounted_at` shows the workspace at
     another path, for sandboxes that `can_move`; `masked` hides paths in it, for those that cannot.
+    `network` is the socket of a `proxy`, alone in its directory; None: there is no network at all.
     """
 
     argv: tuple[str, ...]
@@ -50,7 +51,7 @@ class Spec:
     environment: Mapping[str, str] = field(default_factory=dict)
     readable: tuple[Path, ...] = ()
     limits: Limits = Limits()
-    network: Literal["none"] = "none"
+    network: Path | None = None
     mounted_at: Path | None = None
     masked: tuple[Path, ...] = ()
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import select
 
+from aifactory.sandbox.inside.forward import start_forwarding
 from aifactory.sandbox.inside.hardening import landlock_abi, limit, restrict_calls, restrict_paths
 from aifactory.sandbox.inside.kernel import (
     SET_DUMPABLE,
@@ -120,6 +121,8 @@ def main(plan: Plan) -> None:
     try:
         control(SET_DUMPABLE, 0, "cannot hide the guard's memory")
         prove(plan)
+        if plan["proxy"]:
+            start_forwarding(plan)
     except (Refusal, OSError, KeyError, ValueError) as error:
         os.write(2, f"guard: refused: {error}\n".encode())
         say(plan, "refused", error)

@@ -1,0 +1,118 @@
+"""A caged command that needs a host reaches it through the proxy, and nothing besides."""
+
+from __future__ import annotations
+
+import os
+import socketserver
+import tempfile
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+
+from aifactory.layout import cache_home
+from aifactory.model import CommandRecord
+from aifactory.sandbox import FakeNetwork, Request, Spec, own_toolchain, serve
+from aifactory.sandbox.confined import Confined
+
+ADDRESS = "93.184.215.14"
+# As any client does: CONNECT to the proxy that the environment names, then HTTP through it.
+CLIENT = """
+import http.client, os, sys, urllib.parse
+proxy = urllib.parse.urlsplit(os.environ["https_proxy"])
+for host in sys.argv[1:]:
+    connection = http.client.HTTPConnection(proxy.hostname, proxy.port, timeout=10)
+    connection.set_tunnel(host, 443)
+    try:
+        connection.request("GET", "/" + host)
+        print(host, connection.getresponse().read().decode())
+    except OSError as error:
+        print(host, "refused:", error)
+"""
+DIRECT = """
+import socket, sys
+for family, address in ((2, ("{address}", 443)), (2, ("127.0.0.1", {port})), (1, "\\0lab")):
+    try:
+        socket.socket(family).connect(address)
+        print("reached", address)
+    except OSError:
+        pass
+"""
+
+
+class Server(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(f"got {self.path}".encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[str, int]]:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Server) as made:
+        made.daemon_threads = True
+        threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
+        host, port = made.server_address[:2]
+        yield str(host), int(port)
+        made.shutdown()
+
+
+@pytest.fixture
+def door() -> Iterator[Path]:
+    """The socket's own directory, with a name as long as a deep home makes it."""
+    with tempfile.TemporaryDirectory(prefix="door-", dir=cache_home()) as top:
+        Path(top).chmod(0o755)
+        folder = Path(top, "x" * 120)
+        folder.mkdir(mode=0o755)
+        yield folder / "proxy"
+
+
+def run(cage: Confined, workspace: Path, door: Path | None, *argv: str) -> CommandRecord:
+    tools = own_toolchain()
+    return cage.run(Spec(argv, workspace, tools.environment, tools.readable, network=door))
+
+
+def test_only_what_is_named_is_reached(
+    cage: Confined, workspace: Path, door: Path, server: tuple[str, int]
+) -> None:
+    log: list[Request] = []
+    network = FakeNetwork({"pypi.test": [[ADDRESS]], "in.test": [["10.0.0.1"]]}, {ADDRESS: server})
+    owner = (workspace.stat().st_uid, workspace.stat().st_gid) if os.geteuid() == 0 else None
+    hosts = ("pypi.test", "evil.test", "in.test", "127.0.0.1", "pypi.test")
+    with serve(["pypi.test", "in.test"], door, log.append, network, owner):
+        record = run(cage, workspace, door, "python", "-c", CLIENT, *hosts)
+        direct = DIRECT.format(address=ADDRESS, port=server[1])
+        beside = run(cage, workspace, door, "python", "-c", direct)
+    said = record.output.splitlines()
+    assert said[0] == said[4] == "pypi.test got /pypi.test"
+    assert all("refused: Tunnel connection failed: 403" in line for line in said[1:4]), said
+    assert [bool(one.refused) for one in log] == [False, True, True, True, False]
+    assert beside.output == ""
+    assert record.details["network"] == "proxy"
+    assert record.details.get("survivors", 0) == 0
+
+
+def test_without_a_socket_there_is_no_way(
+    cage: Confined, workspace: Path, door: Path, server: tuple[str, int]
+) -> None:
+    network = FakeNetwork({"pypi.test": [[ADDRESS]]}, {ADDRESS: server})
+    with serve(["pypi.test"], door, lambda request: None, network):
+        record = run(cage, workspace, None, "sh", "-c", f"env | grep -i proxy; ls {door}")
+    assert record.exit_code != 0
+    assert "http" not in record.output
+    assert record.details["network"] == "none"
+
+
+def test_the_forwarder_is_as_confined_as_the_command(
+    cage: Confined, workspace: Path, door: Path
+) -> None:
+    look = "grep -hE 'NoNewPrivs|Seccomp:|CapEff' /proc/[0-9]*/status | sort | uniq -c; id -u"
+    with serve(["pypi.test"], door, lambda request: None, FakeNetwork()):
+        record = run(cage, workspace, door, "sh", "-c", look)
+    caps = [line for line in record.output.splitlines() if "CapEff" in line]
+    assert all(line.split()[-1] == "0" * 16 for line in caps), record.output
