@@ -90,7 +90,7 @@ def judge_again(factory: Factory, task: Task, record: Record) -> None:
             "proposal.verified",
             attempt=record.attempts,
             data={"commit": candidate.commit, "tree": candidate.tree, "again": True},
-            artifacts=verification.gate_artifacts(factory, task.task_id, record.attempts, result),
+            artifacts=verification.gate_artifacts(record.attempts, result),
             keep=[candidate.commit],
             pending=candidate.commit,
         )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from aifactory.config import Config
+from aifactory.environments import Environments
 from aifactory.errors import AifactoryError
 from aifactory.events import Stream
 from aifactory.flakes import Flakes
@@ -71,6 +72,7 @@ class Factory:
     lander: Lander
     target: str
     python: Path
+    environments: Environments
     defect: Callable[[BaseException], AifactoryError]  # a bug, with its report file
     patience: int | None = None  # transient failures of one task before giving up; None: no end
     known: Known = field(default_factory=Known)  # what the gate's commands did on which tree

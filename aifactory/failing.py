@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from aifactory import holds
+from aifactory import audit, holds
 from aifactory.enduring import pause
 from aifactory.errors import AifactoryError, FailureClass, ModelTransient
 from aifactory.factory import Factory
@@ -48,7 +48,7 @@ def fail(factory: Factory, task: Task, attempt: int, stage: str, error: Aifactor
         data={"failure": failure.model_dump(by_alias=True)},
         artifacts={
             f"gate-{attempt}.json": evidence_of(failure, error),
-            **commands_of(factory, task.task_id, error),
+            **audit.with_records(factory.ledger, task.task_id, error.commands),
         },
         failure=failure,
         reason=failure.message,
@@ -102,14 +102,6 @@ def signature_of(failure: Failure, error: AifactoryError, answer: bytes) -> str:
     text = re.sub(r"\b0x[0-9a-f]+|\b[0-9a-f]{7,64}\b|\d+", "#", failure.message + error.evidence)
     said = json.loads(answer)["text"] if answer else ""
     return f"{failure.failure_class}:{sha256((text + said).encode(errors='replace'))[:16]}"
-
-
-def commands_of(factory: Factory, task_id: str, error: AifactoryError) -> dict[str, bytes]:
-    """`commands.jsonl` with the commands that a red gate ran."""
-    lines = b"".join(
-        command.model_dump_json().encode() + b"\n" for command in getattr(error, "commands", ())
-    )
-    return {"commands.jsonl": factory.ledger.append(task_id, "commands.jsonl", lines)}
 
 
 def evidence_of(failure: Failure, error: AifactoryError) -> bytes:

@@ -65,6 +65,16 @@ def sync_dir(path: Path) -> None:
         os.close(fd)
 
 
+def sync_system(path: Path) -> None:
+    """Make all that was written on the file system of `path` last, by whomever."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if _libc.syncfs(fd):
+            raise SyncFailed(f"syncing {path} failed: {os.strerror(ctypes.get_errno())}")
+    finally:
+        os.close(fd)
+
+
 def make_dir(path: Path, mode: int = 0o777) -> Path:
     """Make a directory with its parents, each name synced into its parent."""
     if not path.is_dir():

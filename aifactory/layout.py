@@ -108,6 +108,11 @@ class Layout:
         name = hashlib.sha256(os.fsencode(self.git_dir)).hexdigest()[:16]
         return cache_home() / name
 
+    @property
+    def environments(self) -> Path:
+        """What was installed for this repository's commands; beside it, what says so."""
+        return self.cache / "environments"
+
 
 def cache_home() -> Path:
     """The user's cache directory; root's must be reachable by the users that sandboxes run as."""

@@ -175,7 +175,7 @@ def accept(factory: Factory, task: Task, candidate: landing.Candidate, result: G
         "approval.requested" if mode == "approve" else "proposal.verified",
         attempt=candidate.attempt,
         data={"commit": candidate.commit, "tree": candidate.tree},
-        artifacts=verification.gate_artifacts(factory, task.task_id, candidate.attempt, result),
+        artifacts=verification.gate_artifacts(candidate.attempt, result),
         keep=[candidate.commit],
         pending=candidate.commit,
         failure=None,

@@ -14,6 +14,7 @@ from aifactory import config, files, gate, git, landing, report, sandbox
 from aifactory.annals import Annals
 from aifactory.chaos import weather
 from aifactory.enduring import naming_trouble
+from aifactory.environments import Environments
 from aifactory.errors import AifactoryError, Bug, LockHeld
 from aifactory.events import Reader, Stream
 from aifactory.factory import Factory, OneSandbox
@@ -113,6 +114,7 @@ def assemble(
     purse.tidy(stream.run, queue.records)
     prices = settings.model.prices
     models = stack.enter_context(Gateway(repository.root, prices=prices, through=around.model))
+    cage = OneSandbox(around.sandbox(lambda: cage_of(settings)))
     workspaces = Workspaces(repository, layout, sandbox.owner)
     stack.callback(workspaces.close)
     return Factory(
@@ -126,10 +128,11 @@ def assemble(
         models=models,
         purse=purse,
         flakes=Flakes(repository),
-        sandbox=OneSandbox(around.sandbox(lambda: cage_of(settings))),
+        sandbox=cage,
         workspaces=workspaces,
         lander=landing.Lander(repository, layout, journal),
         target=target,
+        environments=Environments(layout, cage),
         python=gate.interpreter(settings.environment.python, repository.root),
         defect=options.defect,
         patience=PATIENCE_ONCE if options.once else None,

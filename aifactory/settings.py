@@ -16,6 +16,11 @@ Amount = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000_000)]
 Text = Annotated[str, StringConstraints(max_length=10_000, pattern=r"^[^\x00]*\S[^\x00]*$")]
 Texts = Annotated[tuple[Text, ...], Field(max_length=1000)]
+# A name with at least one dot, and a port where it is not 443; an address is no name.
+Host = Annotated[str, StringConstraints(
+    max_length=260, pattern=r"^(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z][A-Za-z0-9-]{0,62}(?::\d{1,5})?$"
+)]  # fmt: skip
+Hosts = Annotated[tuple[Host, ...], Field(max_length=100)]
 
 # Ordinary tools of building and testing. Nothing that fetches: the sandbox has no network anyway.
 TOOLS = (
@@ -121,6 +126,16 @@ class Environment(Section):
     python: Text | None = Field(
         None, description="Interpreter of `python` commands; unset: .venv, else the daemon's."
     )
+    install: Texts = Field(
+        (), description="Commands that make .venv, node_modules or the like beside the lock files."
+    )
+    lock: Texts = Field(
+        (), description="Files that say what is installed: built once for each state of them."
+    )
+    hosts: Hosts = Field((), description="Hosts that installing may reach by HTTPS: pypi.org.")
+    timeout: Positive = Field(1800.0, description="Limit of one install command, in seconds.")
+    disk_bytes: Count = Field(8 << 30, description="Most bytes that may be installed.")
+    disk_files: Count = Field(400_000, description="Most files that may be installed.")
 
 
 class Policy(Section):

@@ -8,11 +8,13 @@ import threading
 import time
 from functools import partial
 
-from aifactory import gate, landing, policy, rulings, sandbox, signing
+from aifactory import audit, gate, landing, policy, rulings, sandbox, signing
 from aifactory.agents import Agent
+from aifactory.environments import Environment, recipe
 from aifactory.errors import ScopeViolation
 from aifactory.factory import Factory
 from aifactory.gate import GateResult, Room
+from aifactory.installation import Watcher
 from aifactory.leaks import leaks
 from aifactory.ledger import WRITER
 from aifactory.model import CommandRecord, Proposal, Record, Task
@@ -106,12 +108,14 @@ def judge(
     factory: Factory, task: Task, candidate: landing.Candidate, stop: threading.Event
 ) -> GateResult:
     """Run the gate on exactly the tree of the candidate; a red one raises its error."""
+    environment = installed(factory, task.task_id, candidate, stop)
     with factory.workspaces.lease() as workspace:
         result = gate.run(
             Room(
                 workspace=workspace,
                 sandbox=factory.sandbox(),
-                python=factory.python,
+                python=environment.python if environment else factory.python,
+                environment=environment,
                 task=task,
                 repository=candidate.repository,
                 tree=candidate.tree,
@@ -135,33 +139,48 @@ def judge(
     return result
 
 
+def installed(
+    factory: Factory, task_id: str, candidate: landing.Candidate, stop: threading.Event
+) -> Environment | None:
+    """What the owner's commit has installed for its commands; built now where it is not there."""
+    wanted = recipe(factory.repository, candidate.base, factory.config, factory.python)
+    if wanted is None:
+        return None
+    watcher = Watcher(
+        on_start=partial(tell_start, factory, task_id, candidate.attempt),
+        on_command=partial(tell_end, factory, task_id, candidate.attempt),
+        stop=stop,
+    )
+    return factory.environments.ready(wanted, watcher)
+
+
 def tell_start(factory: Factory, task_id: str, attempt: int, command: str) -> None:
     factory.stream.emit("command.started", task_id, attempt, command=command)
 
 
 def tell_end(factory: Factory, task_id: str, attempt: int, record: CommandRecord) -> None:
-    factory.stream.emit(
-        "command.finished",
+    """Record how a command ended, at once: whatever becomes of the attempt, it has run."""
+    factory.queue.note(
         task_id,
-        attempt,
-        argv=list(record.argv),
-        **({"on": record.details["on"]} if "on" in record.details else {}),
-        exit_code=record.exit_code,
-        seconds=round(record.seconds, 3),
-        denied=record.denied,
+        "command.finished",
+        attempt=attempt,
+        data={
+            "argv": list(record.argv),
+            **({"on": record.details["on"]} if "on" in record.details else {}),
+            "exit_code": record.exit_code,
+            "seconds": round(record.seconds, 3),
+            "denied": record.denied,
+        },
+        artifacts=audit.with_records(factory.ledger, task_id, [record]),
     )
 
 
-def gate_artifacts(
-    factory: Factory, task_id: str, number: int, result: GateResult
-) -> dict[str, bytes]:
+def gate_artifacts(number: int, result: GateResult) -> dict[str, bytes]:
     verdicts = [verdict.model_dump() for verdict in result.verdicts]
     records = [command.model_dump() for command in result.commands]
     shown = {"ok": result.ok, "failure": None, "evidence": "", "verdicts": verdicts}
-    lines = b"".join(command.model_dump_json().encode() + b"\n" for command in result.commands)
     return {
         f"gate-{number}.json": json.dumps(shown | {"commands": records}, indent=1).encode() + b"\n",
-        "commands.jsonl": factory.ledger.append(task_id, "commands.jsonl", lines),
     }
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Condition
@@ -51,7 +51,7 @@ class Workspace:
         self._wanted: tuple[Repository, Listing] | None = None
         _make(home.parent.parent, PASSABLE)
         for place, mode in ((home.parent, PASSABLE), (home, PASSABLE), (self._trash, PRIVATE)):
-            _make_own(place, mode)
+            make_own(place, mode)
         if not index:
             self._renew()
 
@@ -93,6 +93,16 @@ class Workspace:
             self.checkout(repository, wanted.tree)
             return Restored(["."], [])
         return Restored(changed, sorted(found.foreign))
+
+    def link(self, links: Mapping[str, Path]) -> None:
+        """Show what lies elsewhere at paths of the tree that nothing has taken; `restore` takes
+        the links away again."""
+        with beneath.opened(self.path) as root:
+            for path, target in links.items():
+                where, _, name = path.rpartition("/")
+                missing = (FileExistsError, FileNotFoundError, NotADirectoryError)
+                with suppress(*missing), beneath.folder(root, where) as fd:
+                    os.symlink(target, name, dir_fd=fd)
 
     def read(self, path: str, limit: int) -> bytes | None:
         """A regular file of at most `limit` bytes, or None; never through a link."""
@@ -145,7 +155,7 @@ def _make(place: Path, mode: int) -> None:
         place.chmod(mode)
 
 
-def _make_own(place: Path, mode: int) -> None:
+def make_own(place: Path, mode: int) -> None:
     """As `_make`, and nobody else may have made it: who can rename what we trust, can link it."""
     _make(place, mode)
     if place.is_symlink() or place.stat().st_uid != os.geteuid():

@@ -1,4 +1,4 @@
-"""`aifactory tidy`: put away the task files whose work is closed."""
+"""`aifactory tidy`: put away the task files whose work is closed, and what nothing uses now."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ def tidy(repo: Repo = None, dry_run: DryRun = False) -> None:
     """Move the files of closed tasks from tasks/ to tasks/.done/.
 
     A file stays where it is when it was changed after it was taken in, or is no valid task.
+    Environments that were not used for a day are removed, but for that of the target branch.
     """
     from aifactory import files
     from aifactory.cli.output import note, say
@@ -33,6 +34,8 @@ def tidy(repo: Repo = None, dry_run: DryRun = False) -> None:
         if closed and not dry_run:
             files.sync_dir(folder)
             files.sync_dir(place.layout.tasks)
+        for old in _environments(place, dry_run):
+            say(f"{'would remove' if dry_run else 'removed'} the environment {old}")
     note(f"{len(closed)} of tasks/ {'are' if len(closed) != 1 else 'is'} closed.")
 
 
@@ -46,6 +49,25 @@ def _closed(place: Place) -> list[Path]:
         for found in intake.scan(place.layout.tasks)
         if found.task and digests.get(found.task.task_id) == found.digest
     ]
+
+
+def _environments(place: Place, dry_run: bool) -> list[Path]:
+    """Those that were removed, or would be."""
+    import os
+
+    from aifactory import config, gate, sandbox
+    from aifactory.environments import Environments, recipe
+
+    settings = config.load(place.layout.root, environ=os.environ)
+    python = gate.interpreter(settings.environment.python, place.layout.root)
+    branch = settings.land.branch or place.repository.target().removeprefix("refs/heads/")
+    tip = place.repository.resolve(f"refs/heads/{branch}") or ""
+    current = recipe(place.repository, tip, settings, python)
+    pool = Environments(place.layout, lambda: sandbox.choose(settings.sandbox.backend))
+    found = list(pool.stale(current.key if current else ""))
+    for old in () if dry_run else found:
+        pool.remove(old)
+    return found
 
 
 def _free(path: Path) -> Path:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, Self
 
+from aifactory.environments import Environment
 from aifactory.gate.known import Known
 from aifactory.git import Repository
 from aifactory.model import CommandRecord, Task, Verdict
-from aifactory.sandbox import Limits, Sandbox
+from aifactory.sandbox import Limits, Sandbox, Toolchain, toolchain
 from aifactory.workspace import Workspace
 
 MOST_EVIDENCE = 4000
@@ -26,8 +27,8 @@ class Room:
     may stay from one command to the next) are the owner's, never read from `tree`; `allowed` are
     the programs that a task's own commands may run, None for any. `ignored` are tests of pytest's
     that do not count, by name. `timeout` is in seconds for one command; the task's own goes before
-    it, and before `limits`. Commands find `python` first on PATH. `known` remembers what commands
-    did on other trees.
+    it, and before `limits`. Commands find `python` first on PATH, and what `environment` has, where
+    there is one. `known` remembers what commands did on other trees.
     """
 
     workspace: Workspace
@@ -43,6 +44,7 @@ class Room:
     ignored: tuple[str, ...] = ()
     timeout: float = 600
     limits: Limits = field(default_factory=Limits)
+    environment: Environment | None = None
     known: Known = field(default_factory=Known)
     stop: threading.Event | None = None
     on_start: Callable[[str], None] = lambda command: None
@@ -52,6 +54,11 @@ class Room:
     def seconds(self) -> float:
         """How long one command may take."""
         return self.task.command_timeout or self.timeout
+
+    @property
+    def tools(self) -> Toolchain:
+        """What commands need to be shown of interpreter and environment."""
+        return self.environment.tools if self.environment else toolchain(self.python)
 
     def watched(self, records: list[CommandRecord]) -> Self:
         """The same room, noting every command in `records` too."""

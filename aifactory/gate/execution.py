@@ -13,7 +13,7 @@ from aifactory.errors import Interrupted, InvalidInput, SandboxUnusable
 from aifactory.gate.base import Room, last_lines
 from aifactory.gate.interpreter import installed_in_place
 from aifactory.model import CommandRecord, Verdict, now
-from aifactory.sandbox import Spec, toolchain
+from aifactory.sandbox import Spec
 
 PYTHONS = frozenset({"python", "python3"})
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
@@ -45,6 +45,8 @@ def execute(room: Room, command: str) -> CommandRecord:
     """
     words = split(command)
     room.on_start(command)
+    if room.environment:
+        room.workspace.link(room.environment.shown)
     spec = _spec(room, words)
     told: dict[str, object] = {"command": command, "bounds": asdict(spec.limits)}
     record = _run(room, spec, told)
@@ -75,7 +77,7 @@ def _run(room: Room, spec: Spec, told: dict[str, object]) -> CommandRecord:
 def _spec(room: Room, words: tuple[str, ...]) -> Spec:
     if words[0] in PYTHONS:
         words = (str(room.python), *words[1:])
-    tools = toolchain(room.python)
+    tools = room.tools
     return Spec(
         argv=words,
         workspace=room.workspace.path,
@@ -99,6 +101,8 @@ def _shown_at(room: Room) -> Path | None:
     Elsewhere the workspace stays at its own, so that no `.venv` of the checkout stands in it.
     """
     root = room.repository.root
+    if room.environment:
+        return None
     plain = len(root.parts) > 2 and root.parts[1] not in _SYSTEM and _PLAIN.fullmatch(str(root))
     movable = plain and getattr(room.sandbox, "can_move", False)
     return root if movable and installed_in_place(room.python, root) else None
@@ -108,8 +112,13 @@ def _aftermath(room: Room, program: str, record: CommandRecord) -> dict[str, obj
     details: dict[str, object] = {}
     restored = room.workspace.restore(room.keep)
     # Where an environment of the checkout is attached, its empty mount point stays behind.
-    attached = toolchain(room.python).readable
-    removed = [name for name in restored.removed if room.repository.root / name not in attached]
+    attached = room.tools.readable
+    linked = room.environment.shown if room.environment else {}
+    removed = [
+        name
+        for name in restored.removed
+        if room.repository.root / name not in attached and name not in linked
+    ]
     if restored.changed:
         details["restored"] = restored.changed[:_MOST_PATHS]
     if removed:

@@ -12,7 +12,6 @@ from aifactory.gate.base import Room
 from aifactory.gate.execution import split
 from aifactory.model import CommandRecord, Task, now
 from aifactory.policy import command_refusal
-from aifactory.sandbox import toolchain
 
 REMEDY = "add the program to [policy] commands in aifactory.toml, or change the task's command"
 
@@ -57,7 +56,7 @@ def _resolved_refusal(room: Room, words: Sequence[str], allowed: Sequence[str]) 
 
 def _disguise(room: Room, name: str) -> str | None:
     """Why a program found by its name is none of the machine's: a link into the tree itself."""
-    tools = toolchain(room.python)
+    tools = room.tools
     found = shutil.which(name, path=tools.environment["PATH"])
     real = Path(os.path.realpath(found)) if found else None
     homes = (room.workspace.path.resolve(), room.repository.root.resolve())

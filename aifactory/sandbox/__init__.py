@@ -10,7 +10,7 @@ from aifactory.sandbox.choice import Finding, choose, choose_strong, self_test, 
 from aifactory.sandbox.exec import run_in
 from aifactory.sandbox.fake import FakeNetwork, FakeSandbox
 from aifactory.sandbox.internet import Internet, Network
-from aifactory.sandbox.owner import owner
+from aifactory.sandbox.owner import free_owner, owner
 from aifactory.sandbox.proxy import Request, serve
 from aifactory.sandbox.spec import Limits, Sandbox, Spec
 from aifactory.sandbox.toolchain import Toolchain, own_toolchain, toolchain
@@ -28,6 +28,7 @@ __all__ = [
     "Toolchain",
     "choose",
     "choose_strong",
+    "free_owner",
     "own_toolchain",
     "owner",
     "run_in",

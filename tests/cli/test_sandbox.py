@@ -38,6 +38,20 @@ def test_exec_is_caged(shop: Shop) -> None:
     assert (python.code, python.out) == (0, "True\n")
 
 
+def test_exec_reaches_hosts_only_for_what_the_owner_installs(shop: Shop) -> None:
+    workspace = shop.home / "workspace"
+    workspace.mkdir()
+    text = '[environment]\ninstall = ["sh -c \'echo $https_proxy\'"]\nhosts = ["pypi.test"]\n'
+    shop.checkout.commit({"aifactory.toml": text})
+    exec_ = ("sandbox", "exec", str(workspace), "--network")
+    allowed = shop.run(*exec_, "install", "--", "sh", "-c", "echo $https_proxy")
+    assert (allowed.code, allowed.out) == (0, "http://127.0.0.1:3128\n")
+    denied = shop.run(*exec_, "install", "--", "sh", "-c", "echo $https_proxy; true")
+    assert (denied.code, denied.out) == (2, "")
+    assert "only a command of [environment] install" in denied.err
+    assert shop.run(*exec_, "host", "--", "true").code == 2
+
+
 def test_on_a_terminal_run_shows_the_live_view(shop: Shop) -> None:
     shop.checkout.commit({"aifactory.toml": ""})
     shop.put("t1", State.AWAITING_APPROVAL)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from aifactory import intake
 from aifactory.files import Lock
 from aifactory.journal import Journal
@@ -31,6 +33,24 @@ def test_tidy_puts_away_what_is_closed_and_unchanged(shop: Shop) -> None:
     shop.write_task("closed")
     assert "to tasks/.done/closed-2.json" in shop.run("tidy").out
     assert shop.run("tidy").out == ""
+
+
+def test_tidy_puts_away_environments_that_nothing_uses(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIFACTORY_CACHE_DIR", str(shop.home / "cache"))
+    shop.environ["AIFACTORY_CACHE_DIR"] = str(shop.home / "cache")
+    text = '[environment]\ninstall = ["true"]\nlock = ["lock"]\n'
+    shop.checkout.commit({"aifactory.toml": text, "lock": "1"})
+    old = shop.layout.environments / ("0" * 20)
+    old.mkdir(parents=True)
+    note = old.with_suffix(".json")
+    note.write_text('{"links": []}')
+    assert shop.run("tidy").out == ""
+    os.utime(note, (1, 1))
+    assert shop.run("tidy", "--dry-run").out == f"would remove the environment {old}\n"
+    assert shop.run("tidy").out == f"removed the environment {old}\n"
+    assert not old.exists() and not note.exists()
 
 
 def test_recover_says_what_it_did(shop: Shop) -> None:
