@@ -8,12 +8,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from aifactory.cli.options import Repo
+from aifactory.cli.options import DryRun, Repo
 
 Once = Annotated[bool, typer.Option("--once", help="Work until nothing is runnable, then exit.")]
 Jobs = Annotated[int | None, typer.Option(min=1, max=1000, help="Tasks at once (4).")]
 Format = Literal["console", "json"]
 Chaos = Annotated[int | None, typer.Option(metavar="SEED", help="Make trouble on purpose.")]
+Forecast = Annotated[bool, typer.Option("--json", help="Print the forecast as JSON.")]
 LogFormat = Annotated[Format | None, typer.Option(help="How events are told on stderr.")]
 
 
@@ -23,20 +24,27 @@ def run(
     jobs: Jobs = None,
     log_format: LogFormat = None,
     chaos: Chaos = None,
+    dry_run: DryRun = False,
+    json: Forecast = False,
 ) -> int:
     """Start the daemon. It takes up task files and lands what passes the gate.
 
     Ctrl-C once finishes or puts back what runs, twice stops now. On a terminal a live view is
-    shown, elsewhere, or with --log-format, one line for each event.
+    shown, elsewhere, or with --log-format, one line for each event. With --dry-run nothing runs:
+    the order and a forecast of cost and time are printed.
     """
     import os
 
     from aifactory import auto_agent, config, log
+    from aifactory.cli import dry_run as forecast
     from aifactory.cli.crash import defect
     from aifactory.cli.place import opened
     from aifactory.opening import Options
 
     flags = {"run.jobs": jobs, "run.log_format": log_format}
+    if dry_run:
+        forecast.show(repo, flags, json)
+        return 0
     with opened(repo) as place:
         root = place.layout.root
         settings = config.load(root, flags=flags, environ=os.environ)
