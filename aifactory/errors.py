@@ -81,13 +81,14 @@ _RETRIED = _CHARGED | {
 class AifactoryError(Exception):
     """An expected failure: what happened, and `next_step`, what a person does about it.
 
-    `commands` are the records of the commands that led to it.
+    `commands` are the records of the commands that led to it, `verdicts` what the gate said.
     """
 
     exit_code: ClassVar[int] = 1
     failure_class: ClassVar[FailureClass] = FailureClass.INTERNAL
     remedy: ClassVar[str] = ""
     commands: tuple[Any, ...] = ()
+    verdicts: tuple[Any, ...] = ()
 
     def __init__(self, message: str, *, next_step: str = "", evidence: str = "") -> None:
         super().__init__(message)
@@ -173,10 +174,9 @@ class EditRefused(AttemptFailed):
 
 
 class GateFailed(AttemptFailed):
-    """A check is red. `verdicts` are the values that the gate gave."""
+    """A check is red."""
 
     failure_class = FailureClass.GATE_FAILED
-    verdicts: tuple[Any, ...] = ()
 
 
 class PostconditionFailed(GateFailed):
@@ -248,7 +248,6 @@ class GateBroken(AifactoryError):
     exit_code = 5
     failure_class = FailureClass.GATE_BROKEN
     remedy = "make the gate green on the target branch; the task goes on by itself then"
-    verdicts: tuple[Any, ...] = ()
 
 
 class GateFlaky(GateBroken):

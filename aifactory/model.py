@@ -199,6 +199,7 @@ class Verdict(Value):
     message: str = ""
     evidence: str = ""  # for the agent and the owner: the last lines that matter
     command: str = ""  # the one that made it red
+    failure: FailureClass = FailureClass.GATE_FAILED  # what a red one is
     seconds: float = 0.0
 
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from aifactory.errors import (
     AifactoryError,
+    FailureClass,
     GateBroken,
     GateFailed,
     GateFlaky,
     PostconditionFailed,
+    WeakVerification,
 )
 from aifactory.factory import Factory
-from aifactory.gate import GateResult, Postconditions
+from aifactory.gate import GateResult
 from aifactory.landing import Candidate
 from aifactory.model import Task
 
-E = TypeVar("E", GateFailed, GateBroken, GateFlaky)
+E = TypeVar("E", bound=AifactoryError)
+KINDS: Mapping[FailureClass, type[AifactoryError]] = {
+    kind.failure_class: kind for kind in (GateFailed, WeakVerification, PostconditionFailed)
+}
 
 
 def ignored(factory: Factory, task: Task, candidate: Candidate) -> tuple[str, ...]:
@@ -49,9 +54,8 @@ def error_of(
         set_aside(factory, task, candidate, result)
     if result.passed_again and not own:
         return flaky(result)
+    kind = KINDS.get(result.red[0].failure, GateFailed)
     note = f"\n\nPassed when run again, so it fails now and then: {', '.join(own)}" if own else ""
-    red = {verdict.check for verdict in result.verdicts if not verdict.ok}
-    kind = PostconditionFailed if red == {Postconditions.name} else GateFailed
     return told(kind(result.message, evidence=result.evidence() + note), result)
 
 

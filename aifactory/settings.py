@@ -94,6 +94,26 @@ class Gate(Section):
     )
 
 
+Level = Literal["off", "warn", "refuse"]
+
+
+class Strength(Section):
+    """What the owner asks of the proof that a change is good."""
+
+    tests: Level = Field(
+        "refuse", description="A test deleted, skipped or weakened by a task that does not name it."
+    )
+    machinery: Level = Field(
+        "refuse", description="A change to how tests are run, or code that knows it is tested."
+    )
+    acceptance: Level = Field(
+        "warn", description="Acceptance commands that all pass without the change, too."
+    )
+    new_tests: Level = Field(
+        "warn", description="New tests that pass without the change that they came with."
+    )
+
+
 class Flakes(Section):
     days: Positive = Field(
         7.0, description="How long a test that was found flaky does not count, in days."
@@ -201,6 +221,7 @@ class Settings(Value):
 
     model: Model = Model()
     gate: Gate = Gate()
+    strength: Strength = Strength()
     flakes: Flakes = Flakes()
     agents: Agents = Agents()
     land: Land = Land()

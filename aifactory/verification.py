@@ -125,6 +125,7 @@ def judge(
                 allowed=factory.config.policy.commands,
                 ignored=rulings.ignored(factory, task, candidate),
                 known=factory.known,
+                strength=factory.config.strength,
                 limits=sandbox.Limits(**factory.config.sandbox.limits.model_dump()),
                 timeout=factory.config.gate.timeout,
                 stop=stop,

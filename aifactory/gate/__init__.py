@@ -10,10 +10,14 @@ from aifactory.gate.acceptance import Acceptance
 from aifactory.gate.base import Check, GateResult, Room
 from aifactory.gate.blame import attributed
 from aifactory.gate.commands import Commands
+from aifactory.gate.completion import Completion
 from aifactory.gate.conditions import Postconditions, check_preconditions
 from aifactory.gate.interpreter import interpreter
+from aifactory.gate.kept_tests import KeptTests
 from aifactory.gate.known import Known
+from aifactory.gate.machinery import TestAwareness, TestMachinery
 from aifactory.gate.programs import check_programs
+from aifactory.gate.proof import AcceptanceProof, NewTestsProof
 from aifactory.gate.verify_script import VerifyScript
 from aifactory.model import CommandRecord, Verdict
 
@@ -22,7 +26,6 @@ __all__ = [
     "Check",
     "GateResult",
     "Known",
-    "Postconditions",
     "Room",
     "check_preconditions",
     "check_programs",
@@ -30,7 +33,18 @@ __all__ = [
     "run",
 ]
 
-CHECKS: tuple[Check, ...] = (Postconditions(), Commands(), VerifyScript(), Acceptance())
+CHECKS: tuple[Check, ...] = (
+    Postconditions(),
+    KeptTests(),
+    TestMachinery(),
+    TestAwareness(),
+    Commands(),
+    VerifyScript(),
+    Acceptance(),
+    Completion(),
+    AcceptanceProof(),
+    NewTestsProof(),
+)
 
 
 def run(room: Room, checks: Sequence[Check] = CHECKS) -> GateResult:
@@ -46,8 +60,9 @@ def run(room: Room, checks: Sequence[Check] = CHECKS) -> GateResult:
     room.workspace.checkout(room.repository, room.tree)
     try:
         for check in checks:
-            verdicts.append(check.run(room.watched(records)))
-            if not verdicts[-1].ok:
+            verdict = check.run(room.watched(records))
+            verdicts += [verdict] if verdict else []
+            if verdict and not verdict.ok:
                 break
         found = attributed(room.watched(records), GateResult(tuple(verdicts), tuple(records)))
     except AifactoryError as error:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol, Self
 
 from aifactory.environments import Environment
 from aifactory.gate.known import Known
-from aifactory.git import Repository
+from aifactory.git import Entry, Repository
 from aifactory.model import CommandRecord, Task, Verdict
 from aifactory.sandbox import Limits, Sandbox, Toolchain, toolchain
+from aifactory.settings import Strength
 from aifactory.workspace import Workspace
 
 MOST_EVIDENCE = 4000
@@ -43,12 +45,18 @@ class Room:
     allowed: tuple[str, ...] | None = None
     ignored: tuple[str, ...] = ()
     timeout: float = 600
+    strength: Strength = field(default_factory=Strength)
     limits: Limits = field(default_factory=Limits)
     environment: Environment | None = None
     known: Known = field(default_factory=Known)
     stop: threading.Event | None = None
     on_start: Callable[[str], None] = lambda command: None
     on_command: Callable[[CommandRecord], None] = lambda record: None
+
+    @cached_property
+    def changed(self) -> dict[str, tuple[Entry | None, Entry | None]]:
+        """Every path that differs from the base, with its entry before and after."""
+        return self.repository.changed(self.base, self.tree)
 
     @property
     def seconds(self) -> float:
@@ -71,12 +79,15 @@ class Room:
 
 
 class Check(Protocol):
-    """One kind of check. Raises SandboxUnusable, never a verdict, where no cage can be had."""
+    """One kind of check; no verdict where the owner asks for none or nothing is to be compared.
+
+    Raises SandboxUnusable, never a verdict, where no cage can be had.
+    """
 
     @property
     def name(self) -> str: ...
 
-    def run(self, room: Room) -> Verdict: ...
+    def run(self, room: Room) -> Verdict | None: ...
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ def _about(room: Room, test: str) -> bool:
 def _stems(room: Room) -> Iterator[str]:
     """The names under which code knows what the task may write, or what the change wrote."""
     asked = (name for name in room.task.files if not wild(name))
-    for name in {*asked, *room.repository.changed(room.base, room.tree)}:
+    for name in {*asked, *room.changed}:
         path = PurePosixPath(name)
         yield path.parent.name if path.stem in ("__init__", "index", "mod") else path.stem
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable
 
-from aifactory.errors import PreconditionFailed
+from aifactory.errors import FailureClass, PreconditionFailed
 from aifactory.gate.base import Room
 from aifactory.git import Repository
 from aifactory.model import Condition, Task, Verdict
@@ -18,7 +18,12 @@ class Postconditions:
 
     def run(self, room: Room) -> Verdict:
         wrong = unmet(room.repository, room.tree, room.task.postconditions)
-        return Verdict(check=self.name, ok=not wrong, message="; ".join(wrong) or "met")
+        return Verdict(
+            check=self.name,
+            ok=not wrong,
+            message="; ".join(wrong) or "met",
+            failure=FailureClass.POSTCONDITION_FAILED,
+        )
 
 
 def check_preconditions(repository: Repository, tree: str, task: Task) -> None:
