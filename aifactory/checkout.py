@@ -163,12 +163,13 @@ def write(root: int, repository: Repository, wanted: Listing, found: Found, owne
         for path in holders[oid]:
             where, _, name = path.rpartition("/")
             with beneath.folder(root, where) as fd:
-                index[path] = Known(missing[path], _write(fd, name, missing[path], data, owner))
+                index[path] = Known(missing[path], write_file(fd, name, missing[path], data, owner))
     _settle(index[path].stamp[_CTIME] for path in missing)
     return index
 
 
-def _write(fd: int, name: str, entry: Entry, data: bytes, owner: Owner) -> Stamp:
+def write_file(fd: int, name: str, entry: Entry, data: bytes, owner: Owner) -> Stamp:
+    """Make a file or a link where nothing stands."""
     if entry.mode == LINK:
         os.symlink(os.fsdecode(data), name, dir_fd=fd)
         if owner:

@@ -13,7 +13,6 @@ from aifactory.errors import (
 )
 from aifactory.factory import Factory
 from aifactory.model import Failure, Record, State, Task
-from aifactory.tree import GitTree
 
 
 def land(factory: Factory, task_id: str) -> None:
@@ -79,9 +78,7 @@ def judge_again(factory: Factory, task: Task, record: Record) -> None:
     """Rebase the proposal on the tip of the target and run the gate on that exact tree."""
     data = factory.ledger.artifact(task.task_id, f"proposal-{record.attempts}.json")
     proposal = proposals.from_json(data or b"")
-    old, new = (GitTree(factory.repository, commit) for commit in (proposal.base, factory.tip()))
-    moved = proposals.rebase(proposal, old, new, new.commit)
-    candidate = verification.candidate_of(factory, task, moved)
+    candidate = verification.candidate_of(factory, task, verification.on_tip(factory, proposal))
     try:
         result = verification.judge(factory, task, candidate, factory.stop_of(task.task_id))
         landing.publish(factory.repository, candidate)

@@ -20,6 +20,7 @@ from aifactory import (
 )
 from aifactory.agents import Job, Turn
 from aifactory.asking import Recorded
+from aifactory.doing import Benches, Steps
 from aifactory.enduring import of_machine
 from aifactory.errors import (
     AifactoryError,
@@ -77,7 +78,8 @@ def begin(factory: Factory, task: Task) -> tuple[int, str]:
     names = history.artifacts if history else {}
     last = record.attempts
     judged = f"gate-{last}.json" in names and not holds.held(record)
-    resumed = f"response-{last}.json" in names and not judged
+    begun = any(f"{kind}-{last}.json" in names for kind in ("response", "work"))
+    resumed = begun and not judged
     number = last if resumed else last + 1
     base = base_of(factory, task.task_id, number) if resumed else factory.tip()
     factory.queue.change(
@@ -122,12 +124,14 @@ def verify(factory: Factory, task: Task, number: int, base: str, stage: Stage) -
         history=tuple(turns(factory, task.task_id, number)),
         ask=Recorded(factory, task, agent.name, number, stop),
         ask_person=handover.Person(factory, task, number),
+        do=Steps(factory, task.task_id, number),
+        bench=Benches(factory, task, number, tree, stop),
         said=handover.said(factory, factory.queue.records[task.task_id]),
     )
     proposal = agent.propose(job)
     stage.name = "proposal"
     verification.check_scope(factory, task, agent, proposal)
-    candidate = verification.candidate_of(factory, task, proposal)
+    candidate = verification.candidate_of(factory, task, verification.on_tip(factory, proposal))
     try:
         if not candidate.changed:
             raise AnswerUnusable("the answer changes nothing: every file is already as it says")

@@ -191,6 +191,14 @@ class CommandRecord(Value):
         return self.exit_code == 0 and not self.timed_out and not self.denied
 
 
+class Work(Value):
+    """What a step in a workspace came to, recorded before it is used. `told`: for a model."""
+
+    commands: tuple[CommandRecord, ...] = ()
+    changes: tuple[Change, ...] = ()
+    told: tuple[str, ...] = ()
+
+
 class Verdict(Value):
     """What one check of the gate says of a tree."""
 

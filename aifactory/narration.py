@@ -40,6 +40,7 @@ WORDS = {
     "model.waits": "waits before it asks the model again",
     "model.failed": "the model did not answer",
     "model.answered": "the model answered",
+    "work.done": "worked in the workspace",
     "proposal.written": "the proposal is written",
     "proposal.verified": "the proposal is verified",
     "proposal.approved": "approved",

@@ -32,13 +32,14 @@ class Settings(Value):
     """The front matter of a prompt file."""
 
     description: str = ""
-    kind: Literal["model", "handoff"] = "model"  # what does the work
+    kind: Literal["model", "handoff", "recipe"] = "model"  # what does the work
     model: str | None = None
     parameters: Mapping[str, Any] = {}
     scope: tuple[str, ...] = ()  # globs; empty: anything that the policy allows
     answer: Literal["auto", "whole", "search_replace", "udiff", "v4a", "json"] = "auto"
     system: str = ""
     budget: Budget = Budget()
+    commands: tuple[str, ...] = ()  # of a recipe
 
 
 @dataclass(frozen=True)

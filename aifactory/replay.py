@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from aifactory import agents, landing, proposals
-from aifactory.agents import Job, Question
+from aifactory.agents import Bench, Job, Question, label
 from aifactory.errors import AifactoryError, InvalidInput
 from aifactory.git import Repository
 from aifactory.layout import Layout
 from aifactory.ledger import WRITER, Ledger
-from aifactory.model import Answer, Proposal
+from aifactory.model import Answer, Proposal, Work
 from aifactory.prompts import Prompts
 from aifactory.tree import GitTree
 
@@ -66,19 +67,47 @@ def replay_one(
 
 
 def propose(repository: Repository, layout: Layout, ledger: Ledger, proposal: Proposal) -> Proposal:
-    """Let the agent propose again, its recorded answer in place of a model."""
+    """Let the agent propose again, what is recorded in place of a model and of commands."""
     task = ledger.task(proposal.task_id)
-    data = ledger.artifact(proposal.task_id, f"response-{proposal.attempt}.json")
-    if task is None or data is None:
-        raise NothingRecorded(f"attempt {proposal.attempt}: its answer was not kept")
-    answer = Answer.model_validate_json(data)
-
-    def ask(question: Question) -> Answer:
-        return answer
-
-    tree = GitTree(repository, proposal.base)
-    job = Job(task, proposal.attempt, proposal.base, tree, (), ask, ask)
+    if task is None:
+        raise NothingRecorded(f"{proposal.task_id}: its task was not kept")
+    recording = Recording(ledger, proposal.task_id, proposal.attempt)
+    job = Job(
+        task=task,
+        attempt=proposal.attempt,
+        base=proposal.base,
+        tree=GitTree(repository, proposal.base),
+        history=(),
+        ask=recording.ask,
+        ask_person=recording.ask,
+        do=recording.do,
+        bench=recording.bench,
+    )
     return agents.find(proposal.agent, Prompts(layout)).propose(job)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What was said and done in one attempt."""
+
+    ledger: Ledger
+    task_id: str
+    attempt: int
+
+    def ask(self, question: Question) -> Answer:
+        return Answer.model_validate_json(self._kept(f"response-{self.attempt}.json"))
+
+    def do(self, step: int, make: Callable[[], Work]) -> Work:
+        return Work.model_validate_json(self._kept(f"work-{label(self.attempt, step)}.json"))
+
+    def bench(self) -> AbstractContextManager[Bench]:
+        raise NothingRecorded(f"attempt {self.attempt}: it worked on, which was not kept")
+
+    def _kept(self, name: str) -> bytes:
+        data = self.ledger.artifact(self.task_id, name)
+        if data is None:
+            raise NothingRecorded(f"attempt {self.attempt}: {name} was not kept")
+        return data
 
 
 def tree_of(repository: Repository, layout: Layout, proposal: Proposal) -> str:

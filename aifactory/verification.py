@@ -6,18 +6,16 @@ import json
 import re
 import threading
 import time
-from functools import partial
+from dataclasses import replace
 
-from aifactory import audit, gate, landing, policy, rulings, sandbox, signing
+from aifactory import gate, landing, policy, proposals, rooms, rulings, signing
 from aifactory.agents import Agent
-from aifactory.environments import Environment, recipe
 from aifactory.errors import ScopeViolation
 from aifactory.factory import Factory
-from aifactory.gate import GateResult, Room
-from aifactory.installation import Watcher
+from aifactory.gate import GateResult
 from aifactory.leaks import leaks
 from aifactory.ledger import WRITER
-from aifactory.model import CommandRecord, Proposal, Record, Task
+from aifactory.model import Proposal, Record, Task
 from aifactory.narration import one_line, printable
 from aifactory.redaction import masked
 from aifactory.tree import GitTree
@@ -45,6 +43,15 @@ def check_leaks(proposal: Proposal, tree: GitTree) -> None:
             f"{places}: this looks like a secret, which must never be committed",
             next_step="read it from the environment instead, or write a key no service could give",
         )
+
+
+def on_tip(factory: Factory, proposal: Proposal) -> Proposal:
+    """The proposal on the target as it is now; StaleBase where that changed the same places."""
+    tip = factory.tip()
+    if proposal.base == tip:
+        return proposal
+    old, new = (GitTree(factory.repository, commit) for commit in (proposal.base, tip))
+    return proposals.rebase(proposal, old, new, tip)
 
 
 def candidate_of(factory: Factory, task: Task, proposal: Proposal) -> landing.Candidate:
@@ -108,72 +115,25 @@ def judge(
     factory: Factory, task: Task, candidate: landing.Candidate, stop: threading.Event
 ) -> GateResult:
     """Run the gate on exactly the tree of the candidate; a red one raises its error."""
-    environment = installed(factory, task.task_id, candidate, stop)
     with factory.workspaces.lease() as workspace:
-        result = gate.run(
-            Room(
-                workspace=workspace,
-                sandbox=factory.sandbox(),
-                python=environment.python if environment else factory.python,
-                environment=environment,
-                task=task,
-                repository=candidate.repository,
-                tree=candidate.tree,
-                base=factory.repository.tree_of(candidate.base),
-                commands=factory.config.gate.commands,
-                keep=factory.config.gate.keep,
-                allowed=factory.config.policy.commands,
-                ignored=rulings.ignored(factory, task, candidate),
-                known=factory.known,
-                strength=factory.config.strength,
-                limits=sandbox.Limits(**factory.config.sandbox.limits.model_dump()),
-                timeout=factory.config.gate.timeout,
-                stop=stop,
-                on_start=partial(tell_start, factory, task.task_id, candidate.attempt),
-                on_command=partial(tell_end, factory, task.task_id, candidate.attempt),
-            )
+        room = rooms.room(
+            factory,
+            task,
+            candidate.attempt,
+            candidate.base,
+            workspace,
+            candidate.repository,
+            candidate.tree,
+            stop=stop,
         )
+        before = factory.repository.tree_of(candidate.base)
+        ignored = rulings.ignored(factory, task, candidate)
+        result = gate.run(replace(room, base=before, ignored=ignored))
     data = {"ok": result.ok, "tree": candidate.tree, "commit": candidate.commit}
     factory.stream.emit("gate.finished", task.task_id, candidate.attempt, **data)
     if error := rulings.error_of(factory, task, candidate, result):
         raise error
     return result
-
-
-def installed(
-    factory: Factory, task_id: str, candidate: landing.Candidate, stop: threading.Event
-) -> Environment | None:
-    """What the owner's commit has installed for its commands; built now where it is not there."""
-    wanted = recipe(factory.repository, candidate.base, factory.config, factory.python)
-    if wanted is None:
-        return None
-    watcher = Watcher(
-        on_start=partial(tell_start, factory, task_id, candidate.attempt),
-        on_command=partial(tell_end, factory, task_id, candidate.attempt),
-        stop=stop,
-    )
-    return factory.environments.ready(wanted, watcher)
-
-
-def tell_start(factory: Factory, task_id: str, attempt: int, command: str) -> None:
-    factory.stream.emit("command.started", task_id, attempt, command=command)
-
-
-def tell_end(factory: Factory, task_id: str, attempt: int, record: CommandRecord) -> None:
-    """Record how a command ended, at once: whatever becomes of the attempt, it has run."""
-    factory.queue.note(
-        task_id,
-        "command.finished",
-        attempt=attempt,
-        data={
-            "argv": list(record.argv),
-            **({"on": record.details["on"]} if "on" in record.details else {}),
-            "exit_code": record.exit_code,
-            "seconds": round(record.seconds, 3),
-            "denied": record.denied,
-        },
-        artifacts=audit.with_records(factory.ledger, task_id, [record]),
-    )
 
 
 def gate_artifacts(number: int, result: GateResult) -> dict[str, bytes]:

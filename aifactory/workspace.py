@@ -85,7 +85,7 @@ class Workspace:
             return Restored([], [])
         repository, wanted = self._wanted
         try:
-            with self._opened() as places:
+            with self.opened() as places:
                 found = checkout.scan(places[0], wanted, self.index, self.owner, keep)
                 changed = checkout.changed(places[0], repository, wanted, found, self.index)
                 self._put_right(*places, repository, wanted, found)
@@ -110,7 +110,7 @@ class Workspace:
             return beneath.read(root, path, limit)
 
     def _bring(self, repository: Repository, wanted: Listing) -> None:
-        with self._opened() as places:
+        with self.opened() as places:
             found = checkout.scan(places[0], wanted, self.index, self.owner)
             self._put_right(*places, repository, wanted, found)
 
@@ -123,8 +123,14 @@ class Workspace:
         beneath.empty(trash)
         self.index = checkout.write(root, repository, wanted, found, self.owner)
 
+    @property
+    def wanted(self) -> Listing:
+        """The tree of the last checkout."""
+        assert self._wanted is not None, "nothing was checked out yet"
+        return self._wanted[1]
+
     @contextmanager
-    def _opened(self) -> Iterator[tuple[int, int]]:
+    def opened(self) -> Iterator[tuple[int, int]]:
         """The tree and the trash as open directories, the tree ours to work in."""
         with (
             files.disk_errors(f"workspace {self.number}"),

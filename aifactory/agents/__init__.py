@@ -4,14 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from aifactory.agents.base import Agent, Asker, Job, Question, Turn
+from aifactory.agents.base import Agent, Asker, Job, Question, Turn, label
+from aifactory.agents.bench import Bench
+from aifactory.agents.fake import FakeWays
 from aifactory.agents.handoff import Handoff
 from aifactory.agents.one_shot import OneShot
+from aifactory.agents.recipe import Recipe
 from aifactory.prompts import Prompt, Prompts
 
-__all__ = ["Agent", "Asker", "Handoff", "Job", "OneShot", "Question", "Turn", "find"]
+__all__ = [
+    "Agent",
+    "Asker",
+    "Bench",
+    "FakeWays",
+    "Handoff",
+    "Job",
+    "OneShot",
+    "Question",
+    "Recipe",
+    "Turn",
+    "find",
+    "label",
+]
 
-KINDS: Mapping[str, Callable[[Prompt], Agent]] = {"model": OneShot, "handoff": Handoff}
+KINDS: Mapping[str, Callable[[Prompt], Agent]] = {
+    "model": OneShot,
+    "handoff": Handoff,
+    "recipe": Recipe,
+}
 
 
 def find(name: str, prompts: Prompts) -> Agent:

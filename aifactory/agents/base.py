@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from aifactory.model import Answer, Budget, Proposal, Task
+from aifactory.agents.bench import Bench
+from aifactory.model import Answer, Budget, Proposal, Task, Work
 from aifactory.tree import GitTree
 
 
@@ -30,6 +32,18 @@ class Question:
     budget: Budget
 
 
+class Doer(Protocol):
+    """The way to work that is not done twice: a step of an attempt that is recorded is not made."""
+
+    def __call__(self, step: int, make: Callable[[], Work]) -> Work: ...
+
+
+class Bencher(Protocol):
+    """The way to a workspace with the job's base, leased until the end of the block."""
+
+    def __call__(self) -> AbstractContextManager[Bench]: ...
+
+
 class Asker(Protocol):
     """The way to a model, or to a person: within the budget, recorded before and after."""
 
@@ -50,7 +64,14 @@ class Job:
     history: tuple[Turn, ...]
     ask: Asker
     ask_person: Asker
+    do: Doer
+    bench: Bencher
     said: tuple[str, ...] = ()
+
+
+def label(attempt: int, step: int) -> str:
+    """How the artifacts of a step are called: `3`, and from the second step on `3-2`."""
+    return str(attempt) if step == 1 else f"{attempt}-{step}"
 
 
 class Agent(Protocol):

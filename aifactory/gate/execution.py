@@ -44,6 +44,14 @@ def execute(room: Room, command: str) -> CommandRecord:
     when `room.stop` was set.
     """
     words = split(command)
+    record = ran(room, command, words)
+    record = record.model_copy(update={"details": record.details | _aftermath(room)})
+    room.on_command(record)
+    return record
+
+
+def ran(room: Room, command: str, words: tuple[str, ...]) -> CommandRecord:
+    """Run one command and leave what it did; its end is the caller's to tell. As `execute`."""
     room.on_start(command)
     if room.environment:
         room.workspace.link(room.environment.shown)
@@ -53,9 +61,9 @@ def execute(room: Room, command: str) -> CommandRecord:
     if record.killed_by == "shutdown":
         room.on_command(record)
         raise Interrupted(f"`{command}` was stopped")
-    details = record.details | _aftermath(room, words[0], record)
-    record = record.model_copy(update={"details": details})
-    room.on_command(record)
+    if _missing(words[0], record):
+        missing = {"missing_program": words[0]}
+        return record.model_copy(update={"details": record.details | missing})
     return record
 
 
@@ -108,7 +116,7 @@ def _shown_at(room: Room) -> Path | None:
     return root if movable and installed_in_place(room.python, root) else None
 
 
-def _aftermath(room: Room, program: str, record: CommandRecord) -> dict[str, object]:
+def _aftermath(room: Room) -> dict[str, object]:
     details: dict[str, object] = {}
     restored = room.workspace.restore(room.keep)
     # Where an environment of the checkout is attached, its empty mount point stays behind.
@@ -123,8 +131,6 @@ def _aftermath(room: Room, program: str, record: CommandRecord) -> dict[str, obj
         details["restored"] = restored.changed[:_MOST_PATHS]
     if removed:
         details["removed"] = removed[:_MOST_PATHS]
-    if _missing(program, record):
-        details["missing_program"] = program
     return details
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +31,16 @@ class Repository(Store, Refs):
             raise GitFailed(f"git config: {done.stderr.decode(errors='replace').strip()}")
         records = done.stdout.decode(errors="surrogateescape").split("\0")[:-1]
         return {name: value for name, _, value in (one.partition("\n") for one in records)}
+
+    def ignored(self, paths: Iterable[str]) -> set[str]:
+        """Those of the paths that `.gitignore` files of the checkout mean; folders end in `/`."""
+        asked = "\0".join(paths)
+        if not asked:
+            return set()
+        # 128: a path lies beyond a link or in a submodule of the checkout; what is known is told
+        out = self.run("check-ignore", "-z", "--stdin", "--no-index", input=os.fsencode(asked),
+                       ok=(0, 1, 128))  # fmt: skip
+        return set(os.fsdecode(out).split("\0")) - {""}
 
     def target(self) -> str:
         """The ref that is checked out at `root`, also when it has no commit yet.

@@ -33,7 +33,8 @@ def test_every_agent_does_its_example(make_checkout: Callable[..., Checkout]) ->
     done = aifactory(checkout, "run", "--once")
     assert done.returncode == 0, done.stderr
     authors = set(checkout.git("log", "--format=%an").splitlines())
-    agents = {path.stem for path in shipped("prompts").glob("[!_]*.md")}
+    places = (shipped("prompts"), checkout.root / "prompts")
+    agents = {path.stem for place in places for path in place.glob("[!_]*.md")}
     assert agents <= authors
     files = [json.loads(path.read_text()) for path in (checkout.root / "tasks").iterdir()]
     assert {task["assignee"] for task in files} == agents

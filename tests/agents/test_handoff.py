@@ -61,12 +61,15 @@ def test_a_reply_that_is_red_is_asked_for_again_with_the_evidence(checkout: Chec
 def test_files_that_changed_meanwhile_are_merged(checkout: Checkout) -> None:
     checkout.commit({"a.py": "one\ntwo\nthree\nfour\nfive\n"})
     drop(checkout, "t1", assignee="handoff", files=["a.py"])
-    with opened(checkout) as house:
+    with opened(checkout, gate__commands=["check"]) as house:
         asked(house, "t1")
         checkout.commit({"a.py": "ONE\ntwo\nthree\nfour\nfive\n"})
         answer(house, "t1", whole(a_py="one\ntwo\nthree\nfour\nFIVE\n"))
         house.work()
         assert house.state("t1") is State.DONE
+        assert len(house.sandbox.ran) == 1  # on the tree that lands, and only there
+        (found,) = replay(house.factory.repository, house.factory.layout, "t1")
+        assert found.same
     assert (checkout.root / "a.py").read_text() == "ONE\ntwo\nthree\nfour\nFIVE\n"
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from aifactory import git
-from aifactory.agents import Job, OneShot, Question, Turn
+from aifactory.agents import FakeWays, OneShot, Question, Turn
 from aifactory.errors import AnswerUnusable
 from aifactory.layout import Layout
-from aifactory.model import Answer, Proposal, Task, sha256
+from aifactory.model import Proposal, Task, sha256
 from aifactory.prompts import Prompts
 from aifactory.tree import GitTree
 from tests.conftest import Checkout
@@ -29,17 +29,11 @@ def propose(
 
     def run(task: Task, answer: str, *history: Turn) -> tuple[Proposal, Question]:
         repository = git.discover(checkout.root)
-        asked: list[Question] = []
-
-        def ask(question: Question) -> Answer:
-            asked.append(question)
-            return Answer(text=answer, model="m")
-
+        ways = FakeWays([answer])
         agent = OneShot(Prompts(Layout(repository.root, repository.git_dir)).load("coder"))
         tree = GitTree(repository, base)
         try:
-            job = Job(task, len(history) + 1, base, tree, history, ask, ask)
-            return agent.propose(job), asked[0]
+            return agent.propose(ways.job(task, tree, *history)), ways.questions[0]
         finally:
             repository.close()
 

@@ -1,0 +1,80 @@
+"""A workspace to work in: commands in the cage, and what differs in the end, seen from outside."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from aifactory import harvest
+from aifactory.errors import PolicyDenied, PreconditionFailed
+from aifactory.gate import Room
+from aifactory.gate.execution import ran, split
+from aifactory.harvest import File
+from aifactory.model import Change, CommandRecord, sha256
+from aifactory.policy import command_refusal
+from aifactory.tree import GitTree
+
+
+class Bench:
+    """The workspace of one attempt. It holds the base, then what is done to it here."""
+
+    def __init__(self, room: Room, tree: GitTree, most_bytes: int) -> None:
+        self._room = room
+        self._tree = tree
+        self._most_bytes = most_bytes
+        self.commands: list[CommandRecord] = []
+        room.workspace.checkout(room.repository, room.tree)
+
+    def run(self, command: str) -> CommandRecord:
+        """Run one command in the cage; what it did stays.
+
+        Raises PolicyDenied for a program that the owner does not allow, PreconditionFailed for
+        one that is not there.
+        """
+        words = split(command)
+        allowed = self._room.allowed
+        if allowed is not None and (why := command_refusal(words, allowed)):
+            raise PolicyDenied(f"`{command}`: {why}")
+        room = _equipped(self._room, words[0])
+        record = ran(room, command, words)
+        self.commands.append(record)
+        room.on_command(record)
+        if program := record.details.get("missing_program"):
+            raise PreconditionFailed(
+                f"`{command}`: the sandbox has no {program}",
+                next_step=f"install {program} into the environment that [environment] python names",
+            )
+        return record
+
+    def put(self, change: Change) -> None:
+        """Let a file be as a change says."""
+        content = change.content
+        file = None if content is None else File(content, change.mode)
+        harvest.put(self._room.workspace, change.path, file)
+
+    def changes(self) -> tuple[tuple[Change, ...], Mapping[str, str]]:
+        """Every file that differs from the base; and what stands there but is none, with why."""
+        room = self._room
+        found = harvest.harvest(room.workspace, room.repository, self._most_bytes)
+        changes = (change_of(path, file, self._tree) for path, file in sorted(found.files.items()))
+        linked = room.environment.shown if room.environment else {}
+        return tuple(changes), {path: why for path, why in found.left.items() if path not in linked}
+
+
+def change_of(path: str, file: File | None, tree: GitTree) -> Change:
+    before = tree.read(path)
+    known = {"path": path, "base_sha256": None if before is None else sha256(before)}
+    if file is None:
+        return Change.model_validate(known | {"content": None})
+    return Change.model_validate(known | {"content": file.content, "mode": file.mode})
+
+
+def _equipped(room: Room, program: str) -> Room:
+    """The room with the daemon's own environment, where only that one has the program."""
+    ours = Path(sys.executable).with_name(program)
+    theirs = shutil.which(program, path=room.tools.environment["PATH"])
+    own = replace(room, python=Path(sys.executable), environment=None)
+    return room if theirs or not ours.is_file() else own

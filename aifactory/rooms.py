@@ -1,0 +1,86 @@
+"""What a command of a task may use: a workspace, the cage, and the owner's terms."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+
+from aifactory import audit, sandbox
+from aifactory.environments import Environment, recipe
+from aifactory.factory import Factory
+from aifactory.gate import Room
+from aifactory.git import Repository
+from aifactory.installation import Watcher
+from aifactory.model import CommandRecord, Task
+from aifactory.workspace import Workspace
+
+
+def room(
+    factory: Factory,
+    task: Task,
+    attempt: int,
+    base: str,
+    workspace: Workspace,
+    repository: Repository,
+    tree: str,
+    *,
+    stop: threading.Event,
+) -> Room:
+    """The room of one attempt on the commit `base`; its commands are recorded. See `Room`."""
+    config = factory.config
+    environment = installed(factory, task.task_id, attempt, base, stop)
+    return Room(
+        workspace=workspace,
+        sandbox=factory.sandbox(),
+        python=environment.python if environment else factory.python,
+        environment=environment,
+        task=task,
+        repository=repository,
+        tree=tree,
+        commands=config.gate.commands,
+        keep=config.gate.keep,
+        allowed=config.policy.commands,
+        known=factory.known,
+        strength=config.strength,
+        limits=sandbox.Limits(**config.sandbox.limits.model_dump()),
+        timeout=config.gate.timeout,
+        stop=stop,
+        on_start=partial(tell_start, factory, task.task_id, attempt),
+        on_command=partial(tell_end, factory, task.task_id, attempt),
+    )
+
+
+def installed(
+    factory: Factory, task_id: str, attempt: int, base: str, stop: threading.Event
+) -> Environment | None:
+    """What the owner's commit has installed for its commands; built now where it is not there."""
+    wanted = recipe(factory.repository, base, factory.config, factory.python)
+    if wanted is None:
+        return None
+    watcher = Watcher(
+        on_start=partial(tell_start, factory, task_id, attempt),
+        on_command=partial(tell_end, factory, task_id, attempt),
+        stop=stop,
+    )
+    return factory.environments.ready(wanted, watcher)
+
+
+def tell_start(factory: Factory, task_id: str, attempt: int, command: str) -> None:
+    factory.stream.emit("command.started", task_id, attempt, command=command)
+
+
+def tell_end(factory: Factory, task_id: str, attempt: int, record: CommandRecord) -> None:
+    """Record how a command ended, at once: whatever becomes of the attempt, it has run."""
+    factory.queue.note(
+        task_id,
+        "command.finished",
+        attempt=attempt,
+        data={
+            "argv": list(record.argv),
+            **({"on": record.details["on"]} if "on" in record.details else {}),
+            "exit_code": record.exit_code,
+            "seconds": round(record.seconds, 3),
+            "denied": record.denied,
+        },
+        artifacts=audit.with_records(factory.ledger, task_id, [record]),
+    )
