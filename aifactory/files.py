@@ -119,6 +119,19 @@ def atomic_write(path: Path, data: bytes, mode: int = 0o644) -> None:
     sync_dir(path.parent)
 
 
+def atomic_new(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Make a file that is there whole or not at all; FileExistsError when the name is taken."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    with disk_errors(str(path)):
+        write_new(temporary, data, mode)
+    try:
+        rename_new(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_dir(path.parent)
+
+
 def rename(source: Path, target: Path) -> None:
     """Rename over `target`, atomically; the directory is the caller's to sync."""
     source.replace(target)

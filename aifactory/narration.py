@@ -57,10 +57,11 @@ WORDS = {
     "landing.waits": "waits to land",
     "landing.moved": "the target branch moved",
     "file.refused": "a task file cannot be used",
+    "inbox.full": "too many tasks are open: new ones have to wait",
 }
 ATTENTION = (
     ".failed", ".refused", ".rejected", ".interrupted", ".requested", ".stale", ".waits", ".broken",
-    ".warning",
+    ".warning", ".full",
 )  # fmt: skip
 STATE_WORDS = {
     State.FAILED: "failed",

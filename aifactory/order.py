@@ -59,6 +59,13 @@ def _absent(name: str, known: set[str]) -> str:
     return f"`{name}`, which does not exist" + (f" (did you mean `{guess}`?)" if guess else "")
 
 
+def needed_first(tasks: Iterable[Task]) -> list[str]:
+    """The ids in an order in which each comes after all that it needs; cycles come last."""
+    needs = {task.task_id: list(task.depends_on) for task in tasks}
+    free = _free({name: [n for n in wanted if n in needs] for name, wanted in needs.items()})
+    return list(dict.fromkeys([*free, *needs]))
+
+
 def _listed(names: list[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
@@ -88,14 +95,20 @@ def _knotted(needs: Mapping[str, list[str]]) -> dict[str, list[str]]:
 
 
 def _stuck(needs: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    free = set(_free(needs))
+    return {n: [w for w in wanted if w not in free] for n, wanted in needs.items() if n not in free}
+
+
+def _free(needs: Mapping[str, list[str]]) -> list[str]:
+    """What is in no cycle and needs nothing that is, each after all that it needs."""
     sorter = TopologicalSorter(needs)
     with suppress(CycleError):  # it goes on as far as the cycles let it
         sorter.prepare()
-    free: set[str] = set()
+    free: list[str] = []
     while some := sorter.get_ready():
-        free.update(some)
+        free += some
         sorter.done(*some)
-    return {n: [w for w in wanted if w not in free] for n, wanted in needs.items() if n not in free}
+    return free
 
 
 def _way_back(start: str, needs: Mapping[str, list[str]]) -> list[str]:

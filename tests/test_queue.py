@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from aifactory.model import State
+from aifactory.queue import admission
 from tests.conftest import Checkout
 from tests.house import drop, opened, whole
 
@@ -69,3 +72,37 @@ def test_open_tasks_and_their_order_survive_a_restart(checkout: Checkout) -> Non
     with opened(checkout) as house:
         house.take_in()
         assert house.factory.queue.runnable() == ["a", "b"]
+
+
+def test_what_there_is_no_room_for_waits_in_the_inbox(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "MOST_OPEN", 2)
+    for name in ("a", "b", "c"):
+        drop(checkout, name, files=[f"{name}.py"], depends_on=["z"])
+    drop(checkout, "z", files=["z.py"])
+    answers = [whole(**{f"{name}_py": "x\n"}) for name in ("z", "a", "b", "c")]
+    with opened(checkout, answers) as house:
+        house.take_in()
+        assert set(house.factory.queue.records) == {"z", "a"}, "what others need comes first"
+        house.take_in()
+        told = [event.data for event in house.events if event.name == "inbox.full"]
+        assert [one["problems"] for one in told] == ["2 tasks are open; 2 more wait in tasks/"]
+        house.work()
+        assert house.factory.queue.has_room() and house.factory.queue.has_work()
+        house.work()
+        house.work()
+        assert {house.state(name) for name in "abcz"} == {State.DONE}
+        assert not house.factory.queue.has_work()
+
+
+def test_a_full_house_still_hears_of_tasks_it_knows(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "MOST_OPEN", 1)
+    drop(checkout, "a")
+    with opened(checkout) as house:
+        house.take_in()
+        drop(checkout, "a", description="something else")
+        house.take_in()
+        assert [event.name for event in house.events][-1] == "file.refused"

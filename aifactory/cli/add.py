@@ -88,7 +88,9 @@ def _add(given: bytes | dict[str, Any], repo: Path | None, json: bool, dry_run: 
     from aifactory import intake
     from aifactory.cli.output import note, print_json, say
     from aifactory.cli.place import opened
+    from aifactory.layout import TASK_REFS
     from aifactory.prompts import Prompts
+    from aifactory.queue.admission import MOST_OPEN
 
     with opened(repo) as place:
         known = {record.task_id: record.digest for record in place.records()}
@@ -98,10 +100,13 @@ def _add(given: bytes | dict[str, Any], repo: Path | None, json: bool, dry_run: 
         task = intake.read(Path("tasks", "the new task"), given)
         path = _place(place, task, given, known, dry_run)
         agents = Prompts(place.layout).names()
+        is_full = len(place.repository.refs(TASK_REFS)) >= MOST_OPEN
     if task.assignee and task.assignee not in agents:
         note(f"note: there is no agent {task.assignee!r} yet (known: {', '.join(agents)})")
     for missing in sorted(set(task.depends_on) - {*known, task.task_id}):
         note(f"note: it depends on {missing!r}, which does not exist yet")
+    if is_full:
+        note(f"note: {MOST_OPEN} tasks are open: it waits in tasks/ until one of them closes")
     if json:
         print_json({"task_id": task.task_id, "file": path and str(path), "dry_run": dry_run})
     else:
@@ -114,7 +119,7 @@ def _place(
     """Write the file, or leave it when the same task is there already."""
     from aifactory import intake
     from aifactory.cli.output import note
-    from aifactory.files import atomic_write, make_dir
+    from aifactory.files import atomic_new, make_dir
 
     if task.task_id in known:
         if known[task.task_id] != intake.identity(task):
@@ -125,12 +130,18 @@ def _place(
         note(f"{task.task_id} is there already")
         return None
     path = place.layout.tasks / f"{task.task_id}.json"
-    if path.exists() or path.is_symlink():
-        raise InvalidInput(f"{path} exists and is another task", next_step="rename that file")
-    note(f"{'would write' if dry_run else 'wrote'} {path.relative_to(place.layout.root)}")
-    if not dry_run:
-        make_dir(path.parent)
-        atomic_write(path, data)
+    shown = path.relative_to(place.layout.root)
+    try:
+        if dry_run and (path.exists() or path.is_symlink()):
+            raise FileExistsError
+        if not dry_run:
+            make_dir(path.parent)
+            atomic_new(path, data)
+    except FileExistsError:
+        raise InvalidInput(
+            f"{path} exists and is another task", next_step="rename that file"
+        ) from None
+    note(f"{'would write' if dry_run else 'wrote'} {shown}")
     return path
 
 

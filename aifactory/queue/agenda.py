@@ -72,7 +72,7 @@ class Agenda(Admission):
         with self._lock:
             later = {r.task_id for r in self.records.values() if r.due_at}
             working = self.in_state(State.QUEUED, State.RUNNING)
-            return any(record.task_id not in later for record in working)
+            return self.has_room() or any(record.task_id not in later for record in working)
 
 
 def is_to_run(record: Record) -> bool:

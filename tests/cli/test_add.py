@@ -125,3 +125,16 @@ def test_init_works_where_nothing_was_committed_yet(shop: Shop) -> None:
     assert shop.run("config", "show", cwd=fresh).code == 0
     assert shop.run("status", cwd=fresh).code == 0
     assert shop.run("init", cwd=shop.home).code == 5
+
+
+def test_of_two_who_add_at_once_one_is_refused_and_nothing_is_overwritten(shop: Shop) -> None:
+    first, second = (
+        shop.start("add", words, "--id", "same") for words in ("One thing", "Another thing")
+    )
+    with first, second:
+        heard = [process.communicate(timeout=60) for process in (first, second)]
+    assert sorted(process.returncode for process in (first, second)) == [0, 2], heard
+    refused = next(err for out, err in heard if not out)
+    assert "same" in refused and "next:" in refused
+    kept = "One thing" if first.returncode == 0 else "Another thing"
+    assert json.loads((shop.layout.tasks / "same.json").read_text())["description"] == kept

@@ -20,6 +20,7 @@ HERE = Path(__file__).parent
 EVERY = os.environ.get("CRASH_POINTS", "140")
 KILLS = int(os.environ.get("CRASH_KILLS", "3"))
 HARNESS = os.environ.get("CRASH_HARNESS")
+CROWD = os.environ.get("CRASH_CROWD", "--people 3 --commands 6 --kills 1")
 SERVER = os.environ.get("CRASH_SERVER")
 MODES = ("tree", "proc", "torn", "EIO,ENOSPC", "reorder")
 
@@ -46,6 +47,12 @@ def test_killed_at_random_everything_lands_once_and_no_attempt_asks_twice() -> N
     found = tool("kills", *options, *(["--server", SERVER] if SERVER else []))
     assert found["kills"] > 0
     assert found["calls"] <= found["attempts"]
+
+
+@pytest.mark.timeout(1200)
+def test_a_crowd_of_commands_on_few_tasks_is_served_or_refused_one_by_one() -> None:
+    found = tool("crowd", *CROWD.split())
+    assert found["granted"] and found["landed"]
 
 
 if HARNESS:
