@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aifactory import delivery, holds, lifecycle, wishes
+from aifactory import delivery, holds, lifecycle, pauses, preflight, wishes
 from aifactory.enduring import enduring
 from aifactory.factory import Factory
 from aifactory.inbox import Inbox
@@ -22,7 +22,11 @@ def run(root: Path, options: Options) -> int:
         jobs = factory.config.run.jobs
         folders = [factory.layout.tasks, factory.layout.requests]
         probe = factory.layout.requests / ".probe"
-        with Workers(factory, jobs) as workers, Inbox(folders, probe, workers.wake):
+        with (
+            Workers(factory, jobs) as workers,
+            Inbox(folders, probe, workers.wake),
+            preflight.looking(factory),
+        ):
             lifecycle.resume(factory)
             factory.stream.emit("daemon.ready", target=factory.target, jobs=jobs)
             while not workers.stopping:
@@ -42,6 +46,7 @@ def turn(factory: Factory, workers: Workers) -> None:
     factory.queue.take_in()
     wishes.grant(factory)
     holds.release(factory)
+    pauses.release(factory)
     go_on_after_trouble(factory, workers)
     if factory.trouble is None:
         start_attempts(factory, workers)
@@ -70,8 +75,10 @@ def settle(root: Path) -> None:
 
 def start_attempts(factory: Factory, workers: Workers) -> None:
     """Give the next tasks in order to free workers."""
-    for task_id in factory.queue.runnable():
-        if workers.free:
+    runnable = factory.queue.runnable()
+    paused = pauses.waiting(factory, factory.queue.in_state(State.QUEUED))
+    for task_id in runnable:
+        if workers.free and task_id not in paused:
             workers.start(task_id, lifecycle.attempt)
 
 
@@ -89,7 +96,8 @@ def nothing_more(factory: Factory) -> bool:
         return False
     if any(not record.reason for record in factory.queue.in_state(State.READY)):
         return False
-    return not factory.queue.has_work()
+    paused = pauses.waiting(factory, factory.queue.in_state(State.QUEUED))
+    return not factory.queue.has_work(apart=paused)
 
 
 def exit_code(factory: Factory) -> int:

@@ -19,6 +19,9 @@ from aifactory.errors import AifactoryError
 from aifactory.files import make_dir
 from aifactory.git import Repository, discover, identity
 from aifactory.layout import Layout, cache_home
+from aifactory.models import keys
+from aifactory.models.remote import reach
+from aifactory.models.request import SCRIPTED
 from aifactory.pulse import pulse
 
 if TYPE_CHECKING:
@@ -34,24 +37,6 @@ DURABLE_GIT = (2, 36)  # `core.fsync`
 LEAST_BYTES, FEW_BYTES = 200 << 20, 2 << 30
 MIB = 1 << 20
 PROBE_SLOT = 62  # of the sandbox's users: the last but one, so that it is no worker's
-# The variables that hold the key of a provider, as LiteLLM names them; any one of them does.
-KEYS: Mapping[str, tuple[str, ...]] = {
-    "anthropic": ("ANTHROPIC_API_KEY",),
-    "azure": ("AZURE_API_KEY",),
-    "bedrock": ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_BEARER_TOKEN_BEDROCK"),
-    "cohere": ("COHERE_API_KEY",),
-    "deepseek": ("DEEPSEEK_API_KEY",),
-    "fireworks_ai": ("FIREWORKS_API_KEY", "FIREWORKS_AI_API_KEY"),
-    "gemini": ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
-    "groq": ("GROQ_API_KEY",),
-    "mistral": ("MISTRAL_API_KEY",),
-    "openai": ("OPENAI_API_KEY",),
-    "openrouter": ("OPENROUTER_API_KEY",),
-    "together_ai": ("TOGETHERAI_API_KEY", "TOGETHER_API_KEY"),
-    "vertex_ai": ("GOOGLE_APPLICATION_CREDENTIALS", "VERTEXAI_PROJECT"),
-    "xai": ("XAI_API_KEY",),
-}
-KEYLESS = ("ollama", "ollama_chat", "lm_studio", "llamafile", "vllm", "hosted_vllm")
 
 
 @dataclass(frozen=True)
@@ -193,27 +178,32 @@ def _model(ground: Ground) -> Iterator[Finding]:
         remedy = "set [model] default or AIFACTORY_MODEL"
         yield Finding("model", FAIL, "no model is configured", remedy)
         return
-    provider, _, rest = model.partition("/")
-    if provider == "scripted":
+    if model.startswith(SCRIPTED):
+        rest = model.removeprefix(SCRIPTED)
         there = (ground.layout.root / rest).is_file()
         if there:
             yield Finding("model", OK, f"answers come from the file {rest}")
         else:
             yield Finding("model", FAIL, f"{model}: there is no {rest}", "write that file")
         return
-    yield _key(ground, model, provider if rest else "openai")
+    yield from _remote(ground, model)
 
 
-def _key(ground: Ground, model: str, provider: str) -> Finding:
-    names = KEYS.get(provider, (f"{provider.upper()}_API_KEY",))
-    if there := [name for name in names if ground.environ.get(name)]:
-        return Finding("model", OK, f"{model}, key in {there[0]} (not called)")
-    if provider in KEYLESS or ground.config.model.api_base:
-        where = ground.config.model.api_base or "a local server"
-        return Finding("model", OK, f"{model} at {where}, no key set (not called)")
-    level: Level = FAIL if provider in KEYS else WARN
-    said = f"{model}: no key in {' or '.join(names)}"
-    return Finding("model", level, said, f"export {names[0]}=...")
+def _remote(ground: Ground, model: str) -> Iterator[Finding]:
+    """Whether a model of a provider can be asked, as far as that shows without a call."""
+    base = ground.config.model.api_base
+    names = keys.missing(model, base, ground.environ)
+    if names:
+        level: Level = FAIL if keys.known(model) else WARN
+        yield Finding(
+            "model", level, f"{model}: no key in {' or '.join(names)}", f"export {names[0]}=..."
+        )
+        return
+    if base is not None:
+        reach(base)
+    with_key = keys.found(model, ground.environ)
+    how = f"key in {with_key}" if with_key else f"at {base or 'a local server'}, no key set"
+    yield Finding("model", OK, f"{model}, {how} (not called)")
 
 
 def _agents(ground: Ground) -> Iterator[Finding]:

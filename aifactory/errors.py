@@ -5,7 +5,7 @@
                                PolicyDenied
       AttemptFailed (1)        AnswerUnusable, ScopeViolation, EditRefused, GateFailed,
                                PostconditionFailed, WeakVerification, StaleBase
-      ModelFailed (1)          ModelTransient, ModelPermanent, CredentialsMissing (4)
+      ModelFailed (1)          ModelTransient, ModelPermanent, ModelUnknown, CredentialsMissing (4)
       LimitReached (6)         BudgetExhausted, DeadlinePassed
       GateBroken (5)           GateFlaky
       EnvironmentUnusable (5)  SandboxUnusable, LockHeld, GitFailed, DiskFull, NotARepository,
@@ -221,6 +221,12 @@ class ModelTransient(ModelFailed):
 class ModelPermanent(ModelFailed):
     failure_class = FailureClass.MODEL_PERMANENT
     remedy = "check the model's name, key and limits in aifactory.toml, then `aifactory retry TASK`"
+
+
+class ModelUnknown(ModelPermanent):
+    """No provider has a model of this name."""
+
+    remedy = "correct the model's name in aifactory.toml or prompts/<agent>.md"
 
 
 class CredentialsMissing(ModelPermanent):

@@ -79,6 +79,7 @@ class Factory:
     held: dict[str, Hold] = field(default_factory=dict)  # by task, while the gate is broken
     stops: dict[str, threading.Event] = field(default_factory=dict)
     trouble: Trouble | None = None  # why no work is taken now: class `environment`
+    paused: dict[str, str] = field(default_factory=dict)  # agents, with what pins their files
     exit_codes: dict[str, int] = field(default_factory=dict)  # of tasks that failed in this run
 
     def tip(self) -> str:

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from aifactory import audit, holds
+from aifactory import audit, holds, pauses
 from aifactory.enduring import pause
 from aifactory.errors import AifactoryError, FailureClass, ModelTransient
 from aifactory.factory import Factory
@@ -38,6 +38,7 @@ def fail(factory: Factory, task: Task, attempt: int, stage: str, error: Aifactor
         holds.hold(factory, task.task_id)
     if failure.failure_class is FailureClass.GATE_FLAKY:
         holds.pass_on(factory, task.task_id)
+    pauses.pause(factory, record.agent or factory.config.agents.default, error)
     if failure.failure_class is FailureClass.ENVIRONMENT:
         pause(factory, error)
     factory.exit_codes[task.task_id] = error.exit_code

@@ -18,6 +18,10 @@ WORDS = {
     "chaos.on": "trouble is made on purpose",
     "chaos.model": "chaos: a call is made to fail",
     "chaos.command": "chaos: a command is made to fail",
+    "agent.paused": "an agent pauses",
+    "agent.resumed": "an agent goes on",
+    "model.checked": "the model can be asked",
+    "model.unusable": "the model cannot be asked",
     "budget.warning": "a budget is nearly used up",
     "budget.freed": "money in doubt was freed",
     "request.refused": "what was asked cannot be done",
@@ -61,7 +65,7 @@ WORDS = {
 }
 ATTENTION = (
     ".failed", ".refused", ".rejected", ".interrupted", ".requested", ".stale", ".waits", ".broken",
-    ".warning", ".full",
+    ".warning", ".full", ".paused", ".unusable",
 )  # fmt: skip
 STATE_WORDS = {
     State.FAILED: "failed",

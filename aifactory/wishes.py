@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aifactory import failpoints, files, handover, proposals, requests
+from aifactory import failpoints, files, handover, pauses, proposals, requests
 from aifactory.errors import AifactoryError, EnvironmentUnusable
 from aifactory.factory import Factory
 from aifactory.model import Record, State
@@ -57,6 +57,7 @@ def retry(factory: Factory, request: Request, record: Record) -> None:
     found = factory.queue.file_of(record.task_id)
     task = found.task if found and found.task else factory.queue.task(record.task_id)
     factory.stops.pop(record.task_id, None)
+    pauses.resume(factory, task.assignee or factory.config.agents.default)
     factory.queue.put(task, found, "task.retried")
 
 

@@ -32,6 +32,9 @@ class Direct:
     def __init__(self, model: FakeModel) -> None:
         self.model = model
 
+    def check(self, model: str, api_base: str | None) -> None:
+        """A fake can always be asked."""
+
     def complete(self, request: Request, terms: Terms = PLAIN) -> Answer:
         witness = terms.witness
         fitted = witness.before(dataclasses.replace(request, call_id=f"{request.call_id}.1"))

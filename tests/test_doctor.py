@@ -15,6 +15,7 @@ from aifactory.doctor import Finding, Ground, examine
 from aifactory.files import Lock
 from aifactory.journal import Journal
 from aifactory.layout import Layout
+from aifactory.models.fake_provider import FakeProvider
 from tests.conftest import IDENTITY, Checkout
 
 CONFIG = '[model]\ndefault = "scripted/answers.json"\n[gate]\ncommands = ["true"]\n'
@@ -116,9 +117,13 @@ def test_the_model_needs_a_key_or_a_file(
 
 def test_no_model_and_an_own_server(checkout: Checkout) -> None:
     assert look("model", ground_of(checkout, ""))[0].level == "fail"
-    config = '[model]\ndefault = "openai/x"\napi_base = "http://127.0.0.1:1/v1"\n'
-    found = look("model", ground_of(checkout, config))[0]
-    assert found.level == "ok" and "http://127.0.0.1:1/v1" in found.message
+    with FakeProvider({}) as provider:
+        base = provider.api_base
+        config = f'[model]\ndefault = "openai/x"\napi_base = "{base}"\n'
+        (found,) = look("model", ground_of(checkout, config))
+        assert found.level == "ok" and base in found.message
+    found = next(one for one in examine(ground_of(checkout, config)) if one.name == "model")
+    assert found.level == "fail" and f"{base} cannot be reached" in found.message
 
 
 def test_a_broken_agent_and_an_unknown_default_are_named(checkout: Checkout) -> None:

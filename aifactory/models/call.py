@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from aifactory.models.classify import Cut, KeyMissing, Refused
+from aifactory.models.classify import Cut, KeyMissing, NoProvider, Refused
 from aifactory.models.prices import facts, prompt_tokens
 from aifactory.models.request import is_loopback
 
@@ -114,9 +114,9 @@ def route(model: str, api_base: str | None) -> tuple[str, str | None, str | None
 
     try:
         provider = litellm.get_llm_provider(model, api_base=api_base)[1]
-    except litellm.exceptions.BadRequestError:
+    except litellm.exceptions.BadRequestError as error:
         if api_base is None:
-            raise
+            raise NoProvider(f"no provider is known for {model!r}") from error
         model, provider = f"openai/{model}", "openai"
     if api_base is None:
         return model, None, None

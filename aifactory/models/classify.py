@@ -13,13 +13,13 @@ import time
 from collections.abc import Iterator
 from typing import Literal
 
-Kind = Literal["transient", "permanent", "credentials"]
+Kind = Literal["transient", "permanent", "unknown", "credentials"]
 
 # The first class that fits decides: children stand before their parents.
 KINDS: tuple[tuple[str, Kind], ...] = (
     ("AuthenticationError", "credentials"),
     ("PermissionDeniedError", "credentials"),
-    ("NotFoundError", "permanent"),
+    ("NotFoundError", "unknown"),
     ("BadRequestError", "permanent"),  # context too long, policy, unknown provider, no money
     ("InvalidRequestError", "permanent"),
     ("UnprocessableEntityError", "permanent"),
@@ -42,6 +42,10 @@ class Refused(Exception):
     """A call that is not worth sending."""
 
     kind: Kind = "permanent"
+
+
+class NoProvider(Refused):
+    kind: Kind = "unknown"
 
 
 class KeyMissing(Refused):
@@ -67,6 +71,8 @@ def kind_of_status(code: int | None) -> Kind:
     """What an HTTP status says where no class does; none at all means that nothing came back."""
     if code in (401, 403):
         return "credentials"
+    if code == 404:
+        return "unknown"
     if code is not None and 400 <= code < 500 and code not in TRANSIENT_STATUS:
         return "permanent"
     return "transient"

@@ -59,11 +59,6 @@ class Gateway:
         self.remote.close()
 
     def check(self, model: str, api_base: str | None) -> None:
-        """Tells, without a call, what would make every call fail.
-
-        Raises CredentialsMissing, ModelPermanent (no such provider, a bad file of scripted
-        answers) or ModelTransient (the server cannot be reached). Waits for the model host.
-        """
         self._switch.check(model, api_base)
 
     def complete(self, request: Request, terms: Terms = PLAIN) -> Answer:

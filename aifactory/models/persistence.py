@@ -63,6 +63,14 @@ PLAIN = Terms()
 class Models(Protocol):
     """Whoever gets an answer, with other tries and other models; the `Gateway` or a fake."""
 
+    def check(self, model: str, api_base: str | None) -> None:
+        """Tells, without a call, what would make every call fail.
+
+        Raises CredentialsMissing, ModelUnknown, ModelPermanent (a bad file of scripted answers) or
+        ModelTransient (the server cannot be reached). Waits for the model host.
+        """
+        ...
+
     def complete(self, request: Request, terms: Terms = PLAIN) -> Answer:
         """The answer of the model that the request names, or of a fallback; see `Model.complete`.
 

@@ -19,6 +19,7 @@ from aifactory.errors import (
     ModelFailed,
     ModelPermanent,
     ModelTransient,
+    ModelUnknown,
 )
 from aifactory.model import Answer, Usage
 from aifactory.models.process import POLL_SECONDS, HostProcess, Message, receive
@@ -67,7 +68,7 @@ class Remote:
     def check(self, model: str, api_base: str | None) -> None:
         """Raises what makes every call of the model fail; sends nothing to a provider."""
         if api_base is not None:
-            _reach(api_base)
+            reach(api_base)
         request = {"model": model, "api_base": api_base}
         message = {"op": "check", "id": f"check-{time.monotonic_ns()}", "request": request}
         last = self._ask(message, CHECK_SECONDS, OPEN)
@@ -114,7 +115,7 @@ def _await_ready(host: HostProcess, stop: threading.Event) -> None:
             host.kill()
 
 
-def _reach(api_base: str) -> None:
+def reach(api_base: str) -> None:
     """Raises ModelTransient when nobody listens there. Not asked where a proxy stands between."""
     url = urlsplit(api_base)
     if urllib.request.getproxies().get(url.scheme) and not is_loopback(api_base):
@@ -190,5 +191,7 @@ def _failure(wire: Message, model: str) -> ModelFailed:
             )
         case "credentials":
             return CredentialsMissing(message)
+        case "unknown":
+            return ModelUnknown(message)
         case _:
             return ModelPermanent(message)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from aifactory import order
@@ -67,10 +67,10 @@ class Agenda(Admission):
             waits = (self._wait(i) for i, record in self.records.items() if is_to_run(record))
             return min((wait for wait in waits if wait > 0), default=None)
 
-    def has_work(self) -> bool:
-        """Whether anything runs, or will without a schedule or a person."""
+    def has_work(self, apart: Collection[str] = ()) -> bool:
+        """Whether anything runs, or will without a schedule or a person; `apart` from some."""
         with self._lock:
-            later = {r.task_id for r in self.records.values() if r.due_at}
+            later = {r.task_id for r in self.records.values() if r.due_at} | set(apart)
             working = self.in_state(State.QUEUED, State.RUNNING)
             return self.has_room() or any(record.task_id not in later for record in working)
 

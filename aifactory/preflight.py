@@ -1,0 +1,88 @@
+"""Looks at the start whether the models can be asked, and says what to mend where they cannot.
+
+What shows without LiteLLM is told at once; the rest in the background, once there is work: the
+daemon is ready long before LiteLLM is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from aifactory.errors import AifactoryError, CredentialsMissing, Interrupted
+from aifactory.factory import Factory
+from aifactory.models import keys
+from aifactory.models.persistence import routes
+from aifactory.models.remote import reach
+from aifactory.models.request import Request
+
+POLL_SECONDS = 0.5
+
+
+@contextmanager
+def looking(factory: Factory) -> Iterator[None]:
+    """Look at every model that is set, without getting in the way of the work in the block."""
+    over = threading.Event()
+    thread = threading.Thread(target=look, args=(factory, over), name="preflight", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+def look(factory: Factory, over: threading.Event) -> None:
+    found = defaults(factory)
+    bad = {model for model, base in found.items() if not fits(factory, model, base, glance)}
+    while not factory.queue.has_work():
+        if over.wait(POLL_SECONDS):
+            return
+    for model, base in {**found, **of_agents(factory)}.items():
+        if model not in bad and fits(factory, model, base, factory.models.check):
+            factory.stream.emit("model.checked", model=model)
+
+
+def fits(
+    factory: Factory, model: str, base: str | None, check: Callable[[str, str | None], None]
+) -> bool:
+    """Whether a check finds nothing wrong; what it finds is told."""
+    try:
+        check(model, base)
+    except Interrupted:
+        return False
+    except AifactoryError as error:
+        factory.stream.emit(
+            "model.unusable", model=model, problems=error.message, next_step=error.next_step
+        )
+        return False
+    return True
+
+
+def glance(model: str, base: str | None) -> None:
+    """What shows without LiteLLM: a key that is not set, a server that nobody hears."""
+    if keys.known(model) and keys.missing(model, base, os.environ):
+        names = " or ".join(keys.variables(model))
+        raise CredentialsMissing(f"{names} is not set in the environment")
+    if base is not None:
+        reach(base)
+
+
+def defaults(factory: Factory) -> dict[str, str | None]:
+    """The default model and its fallbacks, each with its server's address."""
+    settings = factory.config.model
+    if settings.default is None:
+        return {}
+    first = Request("", "", settings.default, (), api_base=settings.api_base)
+    return {one.model: one.api_base for one in routes(first, settings.fallbacks)}
+
+
+def of_agents(factory: Factory) -> dict[str, str | None]:
+    """The models that agents' files name; a file that does not load says so elsewhere."""
+    found: dict[str, str | None] = {}
+    for name in factory.prompts.names():
+        with suppress(AifactoryError):
+            if model := factory.prompts.load(name).settings.model:
+                found[model] = factory.config.model.api_base
+    return found
