@@ -16,6 +16,7 @@ from aifactory.errors import (
     CredentialsMissing,
     ModelPermanent,
     ModelTransient,
+    ModelUnknown,
 )
 from aifactory.model import Answer
 from aifactory.models import Line, Request
@@ -124,7 +125,11 @@ def test_what_may_pass_is_transient(remote: Remote, provider: FakeProvider, task
     assert type(failure(remote, request(provider, task_id))) is ModelTransient
 
 
-@pytest.mark.parametrize("task_id", ["400", "402", "404", "413", "422"])
+def test_a_model_that_is_none_is_told_apart(remote: Remote, provider: FakeProvider) -> None:
+    assert type(failure(remote, request(provider, "404"))) is ModelUnknown
+
+
+@pytest.mark.parametrize("task_id", ["400", "402", "413", "422"])
 def test_what_will_not_pass_is_permanent(
     remote: Remote, provider: FakeProvider, task_id: str
 ) -> None:
