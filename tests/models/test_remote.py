@@ -164,7 +164,7 @@ def test_a_missing_key_and_an_unknown_name_are_told_without_a_call(remote: Remot
     for model in ("anthropic/claude-sonnet-4-5", "openai/gpt-4o", "gemini/gemini-2.5-pro"):
         keyless = Request("c1", "t1", model, message)
         assert type(failure(remote, keyless)) is CredentialsMissing
-    assert type(failure(remote, Request("c2", "t1", "no-such-model", message))) is ModelPermanent
+    assert type(failure(remote, Request("c2", "t1", "no-such-model", message))) is ModelUnknown
 
 
 def test_an_unreachable_server_is_transient(remote: Remote) -> None:
