@@ -65,6 +65,11 @@ class Layout:
         return self.state / "quarantine"
 
     @property
+    def held_out(self) -> Path:
+        """What the checks said that no agent may see, for the owner."""
+        return self.state / "held-out"
+
+    @property
     def lock(self) -> Path:
         return self.state / "daemon.lock"
 

@@ -13,6 +13,7 @@ from aifactory.model import Budget, Value
 
 Positive = Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)]
 Amount = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000_000)]
 Text = Annotated[str, StringConstraints(max_length=10_000, pattern=r"^[^\x00]*\S[^\x00]*$")]
 Texts = Annotated[tuple[Text, ...], Field(max_length=1000)]
@@ -89,6 +90,10 @@ class Model(Section):
 class Gate(Section):
     commands: Texts = Field((), description="Run in the sandbox on exactly what would land.")
     timeout: Positive = Field(600.0, description="Limit of one command, in seconds.")
+    held_out: Text | None = Field(
+        None,
+        description="Checks that no agent sees: a directory outside the repository, or a ref.",
+    )
     keep: Texts = Field(
         (), description="Globs of new files that may stay from one command to the next: build/**."
     )
@@ -112,6 +117,13 @@ class Strength(Section):
     new_tests: Level = Field(
         "warn", description="New tests that pass without the change that they came with."
     )
+    coverage: Percent | None = Field(
+        None, description="Changed Python statements that the checks must run, in percent."
+    )
+    mutation: Percent | None = Field(
+        None, description="Mutants of changed functions that the checks must notice, in percent."
+    )
+    mutation_seconds: Positive = Field(120.0, description="Time for all mutants, in seconds.")
 
 
 class Flakes(Section):

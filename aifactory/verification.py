@@ -128,7 +128,8 @@ def judge(
         )
         before = factory.repository.tree_of(candidate.base)
         ignored = rulings.ignored(factory, task, candidate)
-        result = gate.run(replace(room, base=before, ignored=ignored))
+        unseen = factory.config.gate.held_out  # in no room but this one
+        result = gate.run(replace(room, base=before, ignored=ignored, held_out=unseen))
     data = {"ok": result.ok, "tree": candidate.tree, "commit": candidate.commit}
     factory.stream.emit("gate.finished", task.task_id, candidate.attempt, **data)
     if error := rulings.error_of(factory, task, candidate, result):

@@ -12,10 +12,12 @@ from aifactory.gate.blame import attributed
 from aifactory.gate.commands import Commands
 from aifactory.gate.completion import Completion
 from aifactory.gate.conditions import Postconditions, check_preconditions
+from aifactory.gate.held_out import HeldOut
 from aifactory.gate.interpreter import interpreter
 from aifactory.gate.kept_tests import KeptTests
 from aifactory.gate.known import Known
 from aifactory.gate.machinery import TestAwareness, TestMachinery
+from aifactory.gate.measured import Coverage, Mutation
 from aifactory.gate.programs import check_programs
 from aifactory.gate.proof import AcceptanceProof, NewTestsProof
 from aifactory.gate.verify_script import VerifyScript
@@ -44,6 +46,9 @@ CHECKS: tuple[Check, ...] = (
     Completion(),
     AcceptanceProof(),
     NewTestsProof(),
+    HeldOut(),
+    Coverage(),
+    Mutation(),
 )
 
 

@@ -28,9 +28,10 @@ class Room:
     "" where there is none to compare with. `commands` and `keep` (globs of untracked paths that
     may stay from one command to the next) are the owner's, never read from `tree`; `allowed` are
     the programs that a task's own commands may run, None for any. `ignored` are tests of pytest's
-    that do not count, by name. `timeout` is in seconds for one command; the task's own goes before
-    it, and before `limits`. Commands find `python` first on PATH, and what `environment` has, where
-    there is one. `known` remembers what commands did on other trees.
+    that do not count, by name; `held_out` is where unseen checks are. `timeout` is in seconds for
+    one command; the task's own goes before it, and before `limits`. Commands find `python` first on
+    PATH, and what `environment` has, where there is one. `known` remembers what commands did on
+    other trees.
     """
 
     workspace: Workspace
@@ -44,6 +45,7 @@ class Room:
     keep: tuple[str, ...] = ()
     allowed: tuple[str, ...] | None = None
     ignored: tuple[str, ...] = ()
+    held_out: str | None = None
     timeout: float = 600
     strength: Strength = field(default_factory=Strength)
     limits: Limits = field(default_factory=Limits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 
 from aifactory.errors import FailureClass
 from aifactory.gate.base import Room
@@ -11,7 +12,7 @@ from aifactory.gate.execution import execute
 from aifactory.gate.levels import verdict_at
 from aifactory.gate.suites import names
 from aifactory.gate.testfiles import is_code, is_test
-from aifactory.gate.trees import with_entries
+from aifactory.gate.trees import scratch, with_entries
 from aifactory.model import Verdict
 
 _RAN = (0, 1, 2)  # of pytest: passed, failed, could not be imported
@@ -48,9 +49,10 @@ class NewTestsProof:
         new = [path for path in tests if _has_new(room, path)]
         if not new:
             return None
-        tree = with_entries(room.repository, room.base, tests)
         findings = [f"{path}: its new tests pass without the change, too" for path in new]
-        proved = _red(room, tree, new)
+        with scratch(room.repository) as inside:
+            tree = with_entries(inside, room.base, tests)
+            proved = _red(replace(room, repository=inside), tree, new)
         return verdict_at(level, self.name, () if proved else findings, "red without it", WEAK)
 
 
