@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from aifactory import protected
 from aifactory.clashes import clashes
+from aifactory.collection import steers
 from aifactory.errors import PolicyDenied, ScopeViolation
 from aifactory.model import Change, ForbiddenPath, Task
 from aifactory.paths import match, matches, refusal
@@ -16,6 +17,7 @@ from aifactory.settings import Policy
 
 SYMLINK, SUBMODULE, EXECUTABLE = "120000", "160000", "100755"
 _SHOWN = 20  # breaches that the message spells out; the evidence has all
+Before = Callable[[str], bytes | None]
 _LOOKED_AT = 8000  # bytes in which Git looks for a NUL to call a file binary
 
 
@@ -38,17 +40,19 @@ def check(
     policy: Policy,
     agent_scope: Sequence[str] = (),
     gate_commands: Sequence[str] = (),
+    before: Before = lambda path: None,
 ) -> None:
     """Raise if the task may not make these changes; the error names every path and rule.
 
     `base_paths` are the paths of the base with their Git modes, `agent_scope` the globs of the
-    agent (empty: anywhere). ScopeViolation where another answer can be better, PolicyDenied
-    where only the owner can allow it.
+    agent (empty: anywhere), `before` reads a file of the base. ScopeViolation where another
+    answer can be better, PolicyDenied where only the owner can allow it.
     """
     found = [
         *_limit_breaches(changes, policy),
         *_path_breaches(task, changes, base_paths, agent_scope),
         *_owner_breaches(task, changes, base_paths, policy, gate_commands),
+        *_content_breaches(task, changes, base_paths, before),
     ]
     if not found:
         return
@@ -151,8 +155,24 @@ def _kind_breaches(change: Change, base: Mapping[str, str]) -> Iterator[Breach]:
         return
     if change.mode == EXECUTABLE and before != EXECUTABLE:
         yield Breach(change.path, "becomes executable; the task must name it", True)
-    if before is None and b"\0" in change.content[:_LOOKED_AT]:
-        yield Breach(change.path, "is a new binary file; the task must name it", True)
+
+
+def _content_breaches(
+    task: Task, changes: Sequence[Change], base: Mapping[str, str], before: Before
+) -> Iterator[Breach]:
+    """What the bytes of a path that the task does not name by itself may not become."""
+    for change in changes:
+        if change.path in task.files or refusal(change.path):
+            continue
+        old = before(change.path) if change.path in base else None
+        if _is_binary(change.content) and not _is_binary(old):
+            yield Breach(change.path, "becomes a binary file; the task must name it", True)
+        if why := steers(change, old, base.keys()):
+            yield Breach(change.path, f"{why}; the task must name it")
+
+
+def _is_binary(content: bytes | None) -> bool:
+    return b"\0" in (content or b"")[:_LOOKED_AT]
 
 
 def _listed(globs: Sequence[str]) -> str:

@@ -32,7 +32,10 @@ _LOCKS = tuple(
         *("gradle.lockfile", "packages.lock.json", "paket.lock", "Package.resolved"),
     )
 )
-ALWAYS = (*_FACTORY, *_GIT, *_CI, *_LOCKS)
+_INSTALLED = tuple(
+    f"**/{name}" for name in (".venv", "node_modules", ".npmrc", ".pnp.cjs", ".yarnrc.yml")
+)
+ALWAYS = (*_FACTORY, *_GIT, *_CI, *_LOCKS, *_INSTALLED)
 
 # What a runner reads to learn what to run.
 _READS = {

@@ -31,6 +31,7 @@ def check_scope(factory: Factory, task: Task, agent: Agent, proposal: Proposal) 
         policy=factory.config.policy,
         gate_commands=factory.config.gate.commands,
         agent_scope=agent.scope,
+        before=tree.read,
     )
     check_leaks(proposal, tree)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from aifactory.errors import FailureClass, PolicyDenied, ScopeViolation
 from aifactory.model import Change, ForbiddenPath, Task
-from aifactory.policy import check, command_refusal, split
+from aifactory.policy import Before, check, command_refusal, split
 from aifactory.settings import TOOLS, Policy
 
 BASE = {
@@ -30,6 +30,7 @@ def attempt(
     policy: Policy | None = None,
     agent_scope: Sequence[str] = (),
     gate_commands: Sequence[str] = (),
+    before: Before = lambda path: None,
     **more: Any,
 ) -> None:
     check(
@@ -39,6 +40,7 @@ def attempt(
         policy=policy or Policy(),
         agent_scope=agent_scope,
         gate_commands=gate_commands,
+        before=before,
     )
 
 
@@ -127,11 +129,22 @@ def test_executable_only_where_it_was_or_is_asked_for(
         attempt(files, change)
 
 
-def test_new_binary_files_only_where_asked_for() -> None:
-    with pytest.raises(PolicyDenied, match="is a new binary file"):
-        attempt([], Change(path="blob.bin", content=b"\x7fELF\0"))
-    attempt(["blob.bin"], Change(path="blob.bin", content=b"\x7fELF\0"))
-    attempt([], Change(path="logo.png", content=b"\x89PNG\0"))
+@pytest.mark.parametrize("path", ["blob.bin", "src/a.py"])
+def test_what_becomes_binary_has_to_be_asked_for(path: str) -> None:
+    change = Change(path=path, content=b"\x7fELF\0")
+    with pytest.raises(PolicyDenied, match="becomes a binary file"):
+        attempt([], change, before={"src/a.py": b"text"}.get)
+    attempt([path], change)
+
+
+def test_what_was_binary_may_stay_so() -> None:
+    attempt([], Change(path="logo.png", content=b"\x89PNG\0"), before={"logo.png": b"\0old"}.get)
+
+
+def test_what_decides_which_tests_run_has_to_be_named() -> None:
+    with pytest.raises(ScopeViolation, match=r"'tests/conftest.py' decides which tests run"):
+        attempt(["tests/**"], "tests/conftest.py")
+    attempt(["tests/conftest.py"], "tests/conftest.py")
 
 
 def test_limits() -> None:

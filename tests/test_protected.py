@@ -19,7 +19,15 @@ from aifactory.protected import ALWAYS, guards, named, rule
             ".ci/run",
         ),
         *(".gitlab-ci.yml", "Jenkinsfile", ".gitattributes", "src/.gitattributes", ".gitmodules"),
-        *(".husky/pre-commit", "uv.lock", "web/package-lock.json", "go.sum", "pylock.dev.toml"),
+        *(
+            ".venv/bin/python",
+            "web/node_modules/x/index.js",
+            ".husky/pre-commit",
+            "uv.lock",
+            "web/package-lock.json",
+            "go.sum",
+            "pylock.dev.toml",
+        ),
     ],
 )
 def test_protected(path: str) -> None:
