@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from aifactory import protected
 from aifactory.clashes import clashes
-from aifactory.collection import steers
 from aifactory.errors import PolicyDenied, ScopeViolation
 from aifactory.model import Change, ForbiddenPath, Task
 from aifactory.paths import match, matches, refusal
@@ -167,8 +166,6 @@ def _content_breaches(
         old = before(change.path) if change.path in base else None
         if _is_binary(change.content) and not _is_binary(old):
             yield Breach(change.path, "becomes a binary file; the task must name it", True)
-        if why := steers(change, old, base.keys()):
-            yield Breach(change.path, f"{why}; the task must name it")
 
 
 def _is_binary(content: bytes | None) -> bool:

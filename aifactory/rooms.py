@@ -42,6 +42,7 @@ def room(
         allowed=config.policy.commands,
         known=factory.known,
         strength=config.strength,
+        security=config.gate.security,
         limits=sandbox.Limits(**config.sandbox.limits.model_dump()),
         timeout=config.gate.timeout,
         stop=stop,

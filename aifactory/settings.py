@@ -97,6 +97,9 @@ class Gate(Section):
     keep: Texts = Field(
         (), description="Globs of new files that may stay from one command to the next: build/**."
     )
+    security: Literal["off", "low", "medium", "high"] = Field(
+        "high", description="From which severity on a new finding of the security scan is red."
+    )
 
 
 Level = Literal["off", "warn", "refuse"]

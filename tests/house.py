@@ -105,7 +105,11 @@ def opened(
     def defect(error: BaseException) -> Bug:
         raise error
 
-    settings = {"model.default": "fake", **{k.replace("__", "."): v for k, v in flags.items()}}
+    settings = {
+        "model.default": "fake",
+        "gate.security": "off",
+        **{k.replace("__", "."): v for k, v in flags.items()},
+    }
     with ExitStack() as stack:
         factory = stack.enter_context(
             open_factory(checkout.root, Options(flags=settings, defect=defect))

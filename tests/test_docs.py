@@ -49,7 +49,7 @@ def test_links_lead_somewhere(page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_exist(page: str) -> None:
     text = text_of(page)
-    named = re.findall(r"(?:`|^ {4}|\$ )aifactory ([a-z]+)\b(?!\s+v?\d)", text, re.MULTILINE)
+    named = re.findall(r"(?:`|^ {4}|\$ )aifactory ([a-z-]+)\b(?!\s+v?\d)", text, re.MULTILINE)
     assert set(named) - commands() == set()
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert set(re.findall(r"(?:`|^ {4}|\$ )make ([a-z]+)", text, re.MULTILINE)) <= set(targets)

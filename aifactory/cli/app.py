@@ -25,6 +25,7 @@ from aifactory.cli.replay import replay
 from aifactory.cli.report import report
 from aifactory.cli.run import run
 from aifactory.cli.schema import schema
+from aifactory.cli.security_scan import security_scan
 from aifactory.cli.show import show
 from aifactory.cli.status import status
 from aifactory.cli.tidy import tidy
@@ -79,6 +80,7 @@ class WithDefault(TyperGroup):
 PLAIN: tuple[Callable[..., object], ...] = (
     init, doctor, demo, add, run, status, watch, wait, show, logs, diff, artifacts, report,
     approve, reject, answer, cancel, retry, replay, tidy, recover, schema,
+    security_scan,
 )  # fmt: skip
 FAMILIES: dict[str, tuple[str, dict[str, Callable[..., object]]]] = {
     "agents": (

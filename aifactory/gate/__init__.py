@@ -20,6 +20,7 @@ from aifactory.gate.machinery import TestAwareness, TestMachinery
 from aifactory.gate.measured import Coverage, Mutation
 from aifactory.gate.programs import check_programs
 from aifactory.gate.proof import AcceptanceProof, NewTestsProof
+from aifactory.gate.security import Security
 from aifactory.gate.verify_script import VerifyScript
 from aifactory.model import CommandRecord, Verdict
 
@@ -40,6 +41,7 @@ CHECKS: tuple[Check, ...] = (
     KeptTests(),
     TestMachinery(),
     TestAwareness(),
+    Security(),
     Commands(),
     VerifyScript(),
     Acceptance(),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Literal, Protocol, Self
 
 from aifactory.environments import Environment
 from aifactory.gate.known import Known
@@ -30,8 +30,8 @@ class Room:
     the programs that a task's own commands may run, None for any. `ignored` are tests of pytest's
     that do not count, by name; `held_out` is where unseen checks are. `timeout` is in seconds for
     one command; the task's own goes before it, and before `limits`. Commands find `python` first on
-    PATH, and what `environment` has, where there is one. `known` remembers what commands did on
-    other trees.
+    PATH, and what `environment` has, where there is one. `security` is the severity from which on a
+    finding is red. `known` remembers what commands did on other trees.
     """
 
     workspace: Workspace
@@ -50,6 +50,7 @@ class Room:
     strength: Strength = field(default_factory=Strength)
     limits: Limits = field(default_factory=Limits)
     environment: Environment | None = None
+    security: Literal["off", "low", "medium", "high"] = "off"
     known: Known = field(default_factory=Known)
     stop: threading.Event | None = None
     on_start: Callable[[str], None] = lambda command: None

@@ -33,10 +33,20 @@ def test_help_shows_examples_and_every_command(shop: Shop) -> None:
     done = shop.run("--help")
     assert (done.code, done.err) == (0, "")
     assert "aifactory add" in done.out and "Exit codes" in done.out
-    assert all(f"\n  {command.__name__}" in done.out for command in PLAIN)
+    assert all(f"\n  {command.__name__.replace('_', '-')}" in done.out for command in PLAIN)
 
 
-READ = {"status", "show", "logs", "diff", "artifacts", "report", "schema", "replay"}
+READ = {
+    "status",
+    "show",
+    "logs",
+    "diff",
+    "artifacts",
+    "report",
+    "schema",
+    "replay",
+    "security_scan",
+}
 READING = READ | {"wait", "watch", "doctor"}
 DECIDING = {"approve", "reject", "answer", "cancel", "retry"}
 CHANGING = DECIDING | {"init", "add", "tidy", "recover"}

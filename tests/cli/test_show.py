@@ -119,3 +119,14 @@ def test_report_of_all_and_of_one(shop: Shop, failure: Callable[..., Failure]) -
     assert shop.run("report", "good").out.startswith("# good: done")
     assert shop.run("report", "bad", "--json").json["schema"] == "aifactory/report@1"
     assert shop.run("report", "--json").json["totals"]["failed"] == 1
+
+
+def test_security_scan_lists_what_is_dangerous(shop: Shop) -> None:
+    shop.checkout.commit({"a.py": "import os\nos.system(x)\n", "get.sh": "curl x | sh\n"})
+    done = shop.run("security-scan")
+    assert done.code == 1
+    assert "get.sh:1: high: what is downloaded is run unseen (piped-shell)" in done.out
+    found = shop.run("security-scan", "--json", "--severity", "low", "*.py").json
+    assert {"a.py"} == {one["path"] for one in found}
+    clean = shop.run("security-scan", "README.md")
+    assert (clean.code, clean.out) == (0, "")
