@@ -1,10 +1,12 @@
 """Crash, or starve, the daemon of daemon.py at every step that others could see, and look.
 
     python daemon_sweep.py [--fault kill|full|eio] [--every K] [--from N] [--seconds S]
+    python daemon_sweep.py --mutant NAME
 
 `kill` ends the process before the step, `full` lets the step fail as on a full disk, `eio` fails
-an fsync. Prints one JSON line: the points tried, how the runs ended, what was wrong. Everything
-runs in forks of this process, which starts no thread; only the cage is a fake.
+an fsync. A mutant breaks one rule; a kill where that tells must find it. Prints one JSON line: the
+points tried, how the runs ended, what was wrong. Everything runs in forks of this process, which
+starts no thread; only the cage is a fake.
 """
 
 from __future__ import annotations
@@ -27,10 +29,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import daemon
 import layer
+import mutants
 import sweep
 
 # What a run needs is imported before the forks, so that each of them starts at once.
-from aifactory import auto_agent, git, landing, layout, opening, prompts, report, schema
+from aifactory import auto_agent, failpoints, git, landing, layout, opening, prompts, report, schema
 from aifactory.errors import AifactoryError, DiskFull
 from aifactory.files import SyncFailed
 from aifactory.journal import Journal
@@ -38,6 +41,7 @@ from aifactory.model import Event
 from aifactory.opening import Options
 from aifactory.sandbox import FakeSandbox
 
+PATIENCE = 5  # seconds; a broken rule may leave a daemon that waits for ever
 MOST_WRONG = 10  # then the rest is left
 PRELOADED = (prompts, report)
 ENDED = {"kill": (0, -signal.SIGKILL), "full": (0, 5), "eio": (0, 5)}
@@ -84,15 +88,20 @@ SEERS: dict[str, Callable[[int], Any]] = {
 
 def said(event: Event) -> None:
     if event.name == "task.landed":
-        os.write(1, f"ACK {event.task}\n".encode())
+        layer.say(f"ACK {event.task}")
+
+
+def work() -> int:
+    """One `--once` of the daemon; gives its exit code."""
+    os.environ["AIFACTORY_CACHE_DIR"] = str(Path("cache").resolve())
+    opening.cage_of = lambda *_: FakeSandbox()
+    return auto_agent.run(Path("repo"), Options(once=True, readers=(said,)))
 
 
 def run() -> None:
-    """One `--once` of the daemon; leaves with its exit code."""
-    os.environ["AIFACTORY_CACHE_DIR"] = str(Path("cache").resolve())
-    opening.cage_of = lambda *_: FakeSandbox()
+    """The same; leaves with that code."""
     try:
-        code = auto_agent.run(Path("repo"), Options(once=True, readers=(said,)))
+        code = work()
     except (AifactoryError, SyncFailed) as error:
         os.write(2, f"{type(error).__name__}: {error}\n".encode())
         code = error.exit_code
@@ -105,6 +114,16 @@ def recover() -> None:
     with Journal(place.journal) as journal:
         landing.recover(repository, place, journal)
     repository.close()
+
+
+def killed_at(point: str) -> Callable[[], None]:
+    name, _, turn = point.partition("@")
+
+    def work() -> None:
+        os.environ[failpoints.VARIABLE] = f"{name}=kill@{turn or 1}"
+        run()
+
+    return work
 
 
 def doomed(fault: str, step: int) -> Callable[[], None]:
@@ -128,29 +147,40 @@ def verified(acknowledged: Sequence[str], *, finished: bool) -> Callable[[], Non
 
 
 class Sweep:
-    def __init__(self, scratch: Path, fault: str) -> None:
-        self.scratch, self.fault = scratch, fault
+    def __init__(self, scratch: Path, mutant: mutants.Mutant | None = None) -> None:
+        self.scratch, self.mutant = scratch, mutant
         self.template = scratch / "template"
         self.template.mkdir()
         made = sweep.forked(lambda: daemon.set_up(gate=True), self.template, scratch / "said")
         assert made == 0, (scratch / "said").read_text()
 
-    def point(self, step: int) -> tuple[int, str]:
+    def broken(self, work: Callable[[], None]) -> Callable[[], None]:
+        """`work` with the rule of the mutant broken."""
+
+        def run() -> None:
+            if self.mutant:
+                signal.alarm(PATIENCE)
+                self.mutant.apply()
+            work()
+
+        return run
+
+    def point(self, doomed: Callable[[], None], ended: Sequence[int]) -> tuple[int, str]:
         """How the run ended, and what is wrong afterwards."""
         folder, told = self.scratch / "copy", self.scratch / "said"
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(self.template, folder, symlinks=True)
         told.unlink(missing_ok=True)
-        code = sweep.forked(doomed(self.fault, step), folder, told)
-        if code not in ENDED[self.fault]:
-            return code, f"step {step} ended with {code}: {told.read_text()[-1500:]}"
+        code = sweep.forked(self.broken(doomed), folder, told)
+        if code not in ended:
+            return code, f"it ended with {code}: {told.read_text()[-1500:]}"
         lines = told.read_text().splitlines()
         acknowledged = [line.split()[1] for line in lines if line.startswith("ACK ")]
-        works = [recover, verified(acknowledged, finished=False), run]
+        works = [self.broken(recover), verified(acknowledged, finished=False), self.broken(run)]
         works.append(verified(list(daemon.TASKS), finished=True))
         for work in works:
-            if sweep.forked(work, folder, told):
-                return code, f"step {step}: {told.read_text()[-1500:]}"
+            if failed := sweep.forked(work, folder, told):
+                return code, f"then one ended with {failed}: {told.read_text()[-1500:]}"
         return code, ""
 
 
@@ -161,24 +191,32 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--from", type=int, default=1, dest="first")
     parser.add_argument("--seconds", type=float, default=1e9)
-    found = points(parser.parse_args())
+    parser.add_argument("--mutant", choices=mutants.MUTANTS)
+    chosen = parser.parse_args()
+    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    with tempfile.TemporaryDirectory(dir=memory) as scratch:
+        found = one(Path(scratch), chosen) if chosen.mutant else points(Path(scratch), chosen)
     sys.stdout.write(json.dumps(found) + "\n")
     sys.exit(bool(found["wrong"]))
 
 
-def points(chosen: Namespace) -> dict[str, Any]:
+def one(scratch: Path, chosen: Namespace) -> dict[str, Any]:
+    mutant = mutants.MUTANTS[chosen.mutant]
+    code, wrong = Sweep(scratch, mutant).point(killed_at(mutant.at), ENDED["kill"])
+    return {"ends": {code: 1}, "wrong": [wrong] if wrong else []}
+
+
+def points(scratch: Path, chosen: Namespace) -> dict[str, Any]:
     """Point after point, until two runs did not reach theirs: threads move the last one."""
     ends, wrong, ends_at = Counter[int](), [], time.monotonic() + chosen.seconds
-    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
-    with tempfile.TemporaryDirectory(dir=memory) as scratch:
-        work, step, passed = Sweep(Path(scratch), chosen.fault), chosen.first, 0
-        while passed < 2 and len(wrong) < MOST_WRONG and time.monotonic() < ends_at:
-            code, problem = work.point(step)
-            ends[code] += 1
-            wrong += [problem] if problem else []
-            passed = passed + 1 if code == 0 and not problem else 0
-            step += chosen.every
-    return {"points": sum(ends.values()), "steps": step, "ends": dict(ends), "wrong": wrong}
+    work, step, passed = Sweep(scratch), chosen.first, 0
+    while passed < 2 and len(wrong) < MOST_WRONG and time.monotonic() < ends_at:
+        code, problem = work.point(doomed(chosen.fault, step), ENDED[chosen.fault])
+        ends[code] += 1
+        wrong += [f"step {step}: {problem}"] if problem else []
+        passed = passed + 1 if code == 0 and not problem else 0
+        step += chosen.every
+    return {"points": ends.total(), "steps": step, "ends": dict(ends), "wrong": wrong}
 
 
 if __name__ == "__main__":

@@ -138,6 +138,10 @@ class Syncs:
             self._note(str((repository.git_dir / ref).parent))
 
 
+def say(line: str) -> None:
+    os.write(1, f"{line}\n".encode())
+
+
 def named(file: Any) -> str:
     """The path behind a descriptor or a name."""
     return str(Path(f"/proc/self/fd/{file}").readlink() if isinstance(file, int) else file)

@@ -1,8 +1,9 @@
 """Run the landings of driver.py and see that at every decisive point all that went before lasts.
 
-    python syncs.py [--mutant NAME]
+    python syncs.py [--daemon] [--mutant NAME]
 
-Prints one JSON line: point by point what a power loss could have taken though it must not.
+`--daemon` runs the whole daemon of daemon.py instead. Prints one JSON line: point by point what a
+power loss could have taken though it must not.
 """
 
 from __future__ import annotations
@@ -11,10 +12,15 @@ import json
 import os
 import sys
 import tempfile
+from argparse import ArgumentParser
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import daemon
+import daemon_sweep
 import driver
 import layer
 import mutants
@@ -32,36 +38,55 @@ DECISIVE: dict[str, tuple[str, ...]] = {
 }
 
 
-def judged(found: Path) -> None:
-    """Run the landings, and write what was not synced at each decisive point."""
+# A daemon saves tasks and answers, too. What it may lose: caches, and what people only look at;
+# that its journal and stage last is seen in the landings alone.
+OF_DAEMON = ("queue.saved", "answer.recorded", "ledger.written", *DECISIVE)
+LOSABLE = ("cache", "repo/shared", "repo/.git/aifactory")
+
+
+def judged(found: Path, run: Callable[[], None], decisive: Mapping[str, tuple[str, ...]]) -> None:
+    """Run, and write what was not synced at each decisive point."""
     syncs = layer.Syncs(Path.cwd())
     layer.install(syncs.before, syncs.after)
     wrong: dict[str, list[str]] = {}
     reached = set()
 
     def hit(name: str) -> None:
-        if name in DECISIVE:
+        if name in decisive:
             reached.add(name)
-            lost = [path for path in syncs.pending if not path.startswith(DECISIVE[name])]
+            lost = [path for path in syncs.pending if not path.startswith(decisive[name])]
             if lost:
                 wrong[name] = sorted(lost)
 
     failpoints.hit = hit
-    driver.run()
-    missing = {name: ["was not reached"] for name in DECISIVE if name not in reached}
+    run()
+    missing = {name: ["was not reached"] for name in decisive if name not in reached}
     found.write_text(json.dumps(wrong | missing))
 
 
-def main(options: list[str]) -> int:
+def of_driver(found: Path) -> None:
+    judged(found, driver.run, DECISIVE)
+
+
+def of_daemon(found: Path) -> None:
+    judged(found, daemon_sweep.work, dict.fromkeys(OF_DAEMON, LOSABLE))
+
+
+def main() -> int:
+    parser = ArgumentParser()
+    parser.add_argument("--daemon", action="store_true")
+    parser.add_argument("--mutant", choices=mutants.MUTANTS)
+    chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder, found = Path(scratch) / "repository", Path(scratch) / "found"
         folder.mkdir()
-        assert sweep.forked(driver.set_up, folder, Path(scratch) / "said") == 0
+        set_up = partial(daemon.set_up, gate=True) if chosen.daemon else driver.set_up
+        assert sweep.forked(set_up, folder, Path(scratch) / "said") == 0
 
         def work() -> None:
-            if options:
-                mutants.MUTANTS[options[-1]].apply()
-            judged(found)
+            if chosen.mutant:
+                mutants.MUTANTS[chosen.mutant].apply()
+            (of_daemon if chosen.daemon else of_driver)(found)
 
         if sweep.forked(work, folder, Path(scratch) / "said"):
             sys.stdout.write(json.dumps({"failed": [(Path(scratch) / "said").read_text()]}))
@@ -71,4 +96,4 @@ def main(options: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from tests.crash.tools import found_by, tool
 
 HERE = Path(__file__).parent
 NOTICED_BY = {
@@ -18,24 +17,6 @@ NOTICED_BY = {
     "early-index": "test_landing.py::test_while_it_lands_the_user_can_commit_nothing",
     "no-fence": "test_recovery.py::test_a_git_child_that_outlived_its_daemon_is_ended_first",
 }
-
-
-def mutants(found_by: str) -> list[str]:
-    """The names of the mutants that one kind of test has to find."""
-    spec = importlib.util.spec_from_file_location("mutants", HERE / "mutants.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["mutants"] = module
-    spec.loader.exec_module(module)
-    return [name for name, one in module.MUTANTS.items() if one.found_by == found_by]
-
-
-def tool(name: str, *options: str) -> Any:
-    """What a tool of this folder found, as JSON. It forks, so it is a process of its own."""
-    command = [sys.executable, "-W", "error", HERE / f"{name}.py", *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.stdout, done.stderr
-    return json.loads(done.stdout)
 
 
 def test_killed_at_every_step_it_comes_out_before_or_after() -> None:
@@ -53,18 +34,18 @@ def test_what_went_before_a_decisive_point_lasts() -> None:
     assert tool("syncs") == {}
 
 
-@pytest.mark.parametrize("name", mutants("kill"))
+@pytest.mark.parametrize("name", found_by("kill"))
 def test_a_kill_finds_the_broken_rule(name: str) -> None:
     options = ("--start", "21", "--every", "4", "--first")  # before that, nothing is visible
     assert tool("sweep", *options, "--mutant", name)["wrong"]
 
 
-@pytest.mark.parametrize("name", mutants("sync"))
+@pytest.mark.parametrize("name", found_by("sync"))
 def test_a_missing_sync_is_found(name: str) -> None:
     assert tool("syncs", "--mutant", name)
 
 
-@pytest.mark.parametrize("name", mutants("test"))
+@pytest.mark.parametrize("name", found_by("test"))
 def test_a_test_notices_the_broken_rule(name: str) -> None:
     file, _, test = NOTICED_BY[name].partition("::")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]

@@ -6,15 +6,15 @@ Short forms; `CRASH_POINTS=1 make crash` tries every point, `CRASH_KILLS=200` ki
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from tests.crash.tools import found_by, mutants, tool
 
 HERE = Path(__file__).parent
 EVERY = os.environ.get("CRASH_POINTS", "140")
@@ -22,14 +22,9 @@ KILLS = int(os.environ.get("CRASH_KILLS", "3"))
 HARNESS = os.environ.get("CRASH_HARNESS")
 CROWD = os.environ.get("CRASH_CROWD", "--people 3 --commands 6 --kills 1")
 SERVER = os.environ.get("CRASH_SERVER")
+# In the long form every rule of the landing is broken in the daemon, too.
+BROKEN = [name for name, one in mutants().items() if one.at] if EVERY == "1" else found_by("daemon")
 MODES = ("tree", "proc", "torn", "EIO,ENOSPC", "reorder")
-
-
-def tool(name: str, *options: str) -> Any:
-    command = [sys.executable, "-W", "error", str(HERE / f"{name}.py"), *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.stdout, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 @pytest.mark.timeout(7200)
@@ -47,6 +42,20 @@ def test_killed_at_random_everything_lands_once_and_no_attempt_asks_twice() -> N
     found = tool("kills", *options, *(["--server", SERVER] if SERVER else []))
     assert found["kills"] > 0
     assert found["calls"] <= found["attempts"]
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_kill_of_the_daemon_finds_the_broken_rule(name: str) -> None:
+    assert tool("daemon_sweep", "--mutant", name)["wrong"]
+
+
+def test_what_a_daemon_saves_lasts_before_it_goes_on() -> None:
+    assert tool("syncs", "--daemon") == {}
+
+
+@pytest.mark.parametrize("name", found_by("sync"))
+def test_a_missing_sync_of_the_daemon_is_found(name: str) -> None:
+    assert tool("syncs", "--daemon", "--mutant", name)
 
 
 @pytest.mark.timeout(1200)
