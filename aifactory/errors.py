@@ -279,6 +279,10 @@ class GitFailed(EnvironmentUnusable):
     pass
 
 
+class GitKilled(GitFailed):
+    """A signal ended Git in the middle of its work: it may have left a lock."""
+
+
 class DiskFull(EnvironmentUnusable):
     remedy = "free some space; the daemon goes on by itself"
 

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from aifactory import failpoints, fence, files, index, readiness, swap
-from aifactory.errors import AifactoryError, GitFailed, LockHeld
+from aifactory.errors import AifactoryError, GitFailed, GitKilled, LockHeld
 from aifactory.files import SyncFailed
 from aifactory.git import Repository
 from aifactory.intent import Intent, Landing, Move, Worktree
@@ -254,6 +254,9 @@ def _move_target(site: Site, intent: Intent) -> Waiting | Moved | None:
         repository.move_ref(
             intent.target, intent.old, intent.new, _reason(repository, intent), _env(site, intent)
         )
+    except GitKilled:
+        if repository.resolve(intent.target) != intent.new:
+            raise  # what it locked is freed when the landing is undone
     except GitFailed:
         tip = repository.resolve(intent.target) or ""
         if tip not in (intent.old, intent.new):

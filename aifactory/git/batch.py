@@ -7,7 +7,7 @@ import subprocess
 import threading
 from typing import IO
 
-from aifactory.errors import GitFailed
+from aifactory.errors import GitFailed, GitKilled
 from aifactory.git.command import Commands
 
 
@@ -31,7 +31,7 @@ class Batch:
                 with contextlib.suppress(BrokenPipeError):
                     pipe_in.close()
                 self._stop()
-                raise GitFailed("git cat-file was killed") from error
+                raise GitKilled("git cat-file was killed") from error
             head = pipe_out.readline().rstrip(b"\n")
             if head.endswith((b" missing", b" ambiguous")):
                 return None

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aifactory.errors import DiskFull, GitFailed
+from aifactory.errors import DiskFull, GitFailed, GitKilled
 from aifactory.git.environment import hardened
 
 
@@ -48,5 +48,6 @@ class Commands:
             said = done.stderr.decode(errors="replace").strip()
             if "No space left on device" in said:
                 raise DiskFull(f"no space left for git {arguments[0]}: {said}")
-            raise GitFailed(f"git {' '.join(arguments[:3])} ended with {done.returncode}: {said}")
+            kind = GitKilled if done.returncode < 0 else GitFailed
+            raise kind(f"git {' '.join(arguments[:3])} ended with {done.returncode}: {said}")
         return done.stdout

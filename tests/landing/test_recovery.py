@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from aifactory import failpoints, fence, files, journal, landing, recovery
-from aifactory.errors import InvalidConfig
+from aifactory.errors import GitKilled, InvalidConfig
 from aifactory.landing import Landed
 
 NEW = {"a.txt": "new\n", "src/m.py": None, "lib/x.py": "x\n"}
@@ -183,6 +183,30 @@ def test_a_lock_that_a_killed_git_left_is_removed(desk: Any, name: str) -> None:
     (desk.root / ".git" / name).write_text("")
     assert "lock removed" in desk.recover()
     assert isinstance(desk.land(NEW, "t2"), Landed)
+
+
+KILLED = """#!/bin/sh
+case "$*" in
+update-ref*) : > "$GIT_DIR/refs/heads/main.lock" && kill -9 $$ ;;
+*) PATH=${PATH#*:} exec git "$@" ;;
+esac
+"""
+
+
+def test_a_git_that_is_killed_alone_keeps_nobody_waiting(
+    desk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The daemon lives on, so no recovery comes by."""
+    (tmp_path / "git").write_text(KILLED)
+    (tmp_path / "git").chmod(0o755)
+    candidate = desk.candidate(NEW)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", str(tmp_path), prepend=":")
+        with pytest.raises(GitKilled):
+            desk.lander().land(candidate)
+    assert not (desk.root / ".git/refs/heads/main.lock").exists()
+    assert desk.status() == []
+    assert isinstance(desk.lander().land(candidate), Landed)
 
 
 def test_a_lock_of_ours_on_other_refs_is_removed_and_an_old_one_is_not(desk: Any) -> None:
