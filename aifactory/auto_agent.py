@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aifactory import delivery, holds, lifecycle, pauses, preflight, wishes
+from aifactory import elbowroom, holds, lifecycle, pauses, preflight, wishes
+from aifactory.car import Car
 from aifactory.enduring import enduring
 from aifactory.factory import Factory
 from aifactory.inbox import Inbox
 from aifactory.model import State
 from aifactory.opening import Options, beat, open_factory, tell_recovered
-from aifactory.workers import Workers
+from aifactory.train import Train
+from aifactory.workers import Work, Workers
 
 
 def run(root: Path, options: Options) -> int:
@@ -23,6 +25,7 @@ def run(root: Path, options: Options) -> int:
         folders = [factory.layout.tasks, factory.layout.requests]
         probe = factory.layout.requests / ".probe"
         with (
+            Train(factory, jobs) as train,
             Workers(factory, jobs) as workers,
             Inbox(folders, probe, workers.wake),
             preflight.looking(factory),
@@ -31,7 +34,7 @@ def run(root: Path, options: Options) -> int:
             factory.stream.emit("daemon.ready", target=factory.target, jobs=jobs)
             while not workers.stopping:
                 with enduring(factory):
-                    turn(factory, workers)
+                    turn(factory, workers, train)
                 if options.once and workers.idle and nothing_more(factory):
                     break
                 workers.wait(factory.queue.next_due())
@@ -40,7 +43,7 @@ def run(root: Path, options: Options) -> int:
             return 130 if workers.stopping else exit_code(factory)
 
 
-def turn(factory: Factory, workers: Workers) -> None:
+def turn(factory: Factory, workers: Workers, train: Train) -> None:
     """Look at all that may have changed, and start what can be started."""
     beat(factory)
     factory.queue.take_in()
@@ -49,15 +52,15 @@ def turn(factory: Factory, workers: Workers) -> None:
     pauses.release(factory)
     go_on_after_trouble(factory, workers)
     if factory.trouble is None:
-        start_attempts(factory, workers)
-        start_landings(factory, workers)
+        start_landings(workers, train)
+        start_attempts(factory, workers, train)
     factory.queue.archive_when_due()
     factory.purse.tidy(factory.stream.run, factory.queue.records)
 
 
 def go_on_after_trouble(factory: Factory, workers: Workers) -> None:
     """When it is over: what it cut off is brought to what Git says, and work is taken again."""
-    if factory.trouble and factory.trouble.over:
+    if factory.trouble and factory.trouble.over and not workers.landing:
         if workers.idle:
             tell_recovered(factory.stream, factory.lander.recover())
         lifecycle.resume(factory, workers.busy)
@@ -73,19 +76,37 @@ def settle(root: Path) -> None:
         factory.queue.archive()
 
 
-def start_attempts(factory: Factory, workers: Workers) -> None:
-    """Give the next tasks in order to free workers."""
-    runnable = factory.queue.runnable()
-    paused = pauses.waiting(factory, factory.queue.in_state(State.QUEUED))
-    for task_id in runnable:
-        if workers.free and task_id not in paused:
-            workers.start(task_id, lifecycle.attempt)
+def start_landings(workers: Workers, train: Train) -> None:
+    """Land what is verified on what the target holds now; gate what is to follow it."""
+    if workers.landing:
+        return
+    if train.is_due():
+        workers.land(train.advance)
+        return
+    for car in train.to_gate(workers.busy):
+        if workers.free:
+            car.begin()
+            workers.start(car.task_id, gate_of(car), car.stop)
 
 
-def start_landings(factory: Factory, workers: Workers) -> None:
-    """Land what is verified; what waits for the user's files is tried again and again."""
-    for record in sorted(factory.queue.in_state(State.READY), key=lambda one: one.priority):
-        workers.land(record.task_id, delivery.land)
+def gate_of(car: Car) -> Work:
+    return lambda factory, task_id: car.judge(factory)
+
+
+def start_attempts(factory: Factory, workers: Workers, train: Train) -> None:
+    """Give the next tasks in order to free workers, unless enough waits to land."""
+    runnable = [factory.queue.task(task_id) for task_id in factory.queue.runnable()]
+    queued = factory.queue.in_state(State.QUEUED)
+    paused = pauses.waiting(factory, queued)
+    if not workers.free or train.is_full:
+        return
+    busy = factory.queue.in_state(State.RUNNING, State.READY)
+    in_work = [factory.queue.task(record.task_id) for record in busy if not record.reason]
+    late = {record.task_id for record in queued if record.is_late}
+    free = [task for task in runnable if task.task_id not in paused]
+    for task in elbowroom.spread(free, in_work, late):
+        if workers.free:
+            workers.start(task.task_id, lifecycle.attempt)
 
 
 def nothing_more(factory: Factory) -> bool:

@@ -283,5 +283,11 @@ class Record(Value):
         """Whether nothing will happen to the task by itself any more."""
         return self.state.closed and not self.due_at
 
+    @property
+    def is_late(self) -> bool:
+        """Whether its last proposal was good, and could not follow the target."""
+        failed = self.failure and self.failure.failure_class
+        return self.uncharged > 0 and failed in (None, FailureClass.STALE_BASE)
+
     def to_json(self) -> bytes:
         return (self.model_dump_json(indent=1, by_alias=True) + "\n").encode()

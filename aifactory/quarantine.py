@@ -6,6 +6,7 @@ loose objects cost one each (study: durability, section 1.1).
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +21,7 @@ from aifactory.layout import Layout
 from aifactory.model import Change, Proposal, sha256
 from aifactory.trailers import with_trailers
 
+ALTERNATES = "info/alternates"  # where Git looks for more objects, all of them in one file
 TREE = "040000"
 FILES = ("100644", "100755")
 
@@ -56,13 +58,15 @@ def prepare(
 ) -> Candidate:
     """Build the commit of a proposal on its base, in quarantine; `at` is seconds since the epoch.
 
-    Only directories on the way to a change are read and written. ScopeViolation for a path that no
+    The base may be a candidate that is not published: `repository` is that candidate's then. Only
+    directories on the way to a change are read and written. ScopeViolation for a path that no
     file may have, EditRefused for one that is no regular file, StaleBase for other bytes below.
     """
     folder = layout.quarantine / f"{proposal.task_id}.{proposal.attempt}.{secrets.token_hex(4)}"
     folder.mkdir(parents=True)
     inside = Repository(repository.root, repository.git_dir, repository.object_format, folder)
     with removed_on_error(folder):
+        _stand_on(folder, repository.quarantine)
         changed = planned(repository, inside, proposal)
         new = {path: after for path, (_, after) in changed.items()}
         tree = rebuilt(repository, inside, proposal.base, new) or inside.write("tree", b"")
@@ -81,6 +85,15 @@ def prepare(
         quarantine=folder,
         repository=inside,
     )
+
+
+def _stand_on(folder: Path, below: Path | None) -> None:
+    """Let a quarantine read what lies in the one below it, and in those that this one reads."""
+    if below:
+        known = below / ALTERNATES
+        lower = known.read_bytes() if known.exists() else b""
+        files.make_dir((folder / ALTERNATES).parent)
+        (folder / ALTERNATES).write_bytes(lower + os.fsencode(below) + b"\n")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from aifactory.environments import Environment, recipe
 from aifactory.factory import Factory
 from aifactory.gate import Room
 from aifactory.git import Repository
-from aifactory.installation import Watcher
+from aifactory.installation import Recipe, Watcher
 from aifactory.model import CommandRecord, Task
 from aifactory.workspace import Workspace
 
@@ -28,7 +28,8 @@ def room(
 ) -> Room:
     """The room of one attempt on the commit `base`; its commands are recorded. See `Room`."""
     config = factory.config
-    environment = installed(factory, task.task_id, attempt, base, stop)
+    wanted = recipe(repository, base, config, factory.python)
+    environment = installed(factory, task.task_id, attempt, wanted, stop) if wanted else None
     return Room(
         workspace=workspace,
         sandbox=factory.sandbox(),
@@ -52,12 +53,9 @@ def room(
 
 
 def installed(
-    factory: Factory, task_id: str, attempt: int, base: str, stop: threading.Event
-) -> Environment | None:
+    factory: Factory, task_id: str, attempt: int, wanted: Recipe, stop: threading.Event
+) -> Environment:
     """What the owner's commit has installed for its commands; built now where it is not there."""
-    wanted = recipe(factory.repository, base, factory.config, factory.python)
-    if wanted is None:
-        return None
     watcher = Watcher(
         on_start=partial(tell_start, factory, task_id, attempt),
         on_command=partial(tell_end, factory, task_id, attempt),

@@ -13,6 +13,7 @@ from aifactory.agents import Agent
 from aifactory.errors import ScopeViolation
 from aifactory.factory import Factory
 from aifactory.gate import GateResult
+from aifactory.git import Repository
 from aifactory.leaks import leaks
 from aifactory.ledger import WRITER
 from aifactory.model import Proposal, Record, Task
@@ -55,11 +56,16 @@ def on_tip(factory: Factory, proposal: Proposal) -> Proposal:
     return proposals.rebase(proposal, old, new, tip)
 
 
-def candidate_of(factory: Factory, task: Task, proposal: Proposal) -> landing.Candidate:
-    """The commit that would land, built in quarantine: nothing of it is visible yet."""
+def candidate_of(
+    factory: Factory, task: Task, proposal: Proposal, repository: Repository | None = None
+) -> landing.Candidate:
+    """The commit that would land, built in quarantine: nothing of it is visible yet.
+
+    `repository` has the base, where that is a candidate itself.
+    """
     record = factory.queue.records[task.task_id]
     return landing.prepare(
-        factory.repository,
+        repository or factory.repository,
         factory.layout,
         proposal,
         target=factory.target,
@@ -127,7 +133,7 @@ def judge(
             candidate.tree,
             stop=stop,
         )
-        before = factory.repository.tree_of(candidate.base)
+        before = candidate.repository.tree_of(candidate.base)
         ignored = rulings.ignored(factory, task, candidate)
         unseen = factory.config.gate.held_out  # in no room but this one
         result = gate.run(replace(room, base=before, ignored=ignored, held_out=unseen))

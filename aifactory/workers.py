@@ -6,7 +6,6 @@ import os
 import queue
 import signal
 import threading
-import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Self
@@ -14,7 +13,7 @@ from typing import Self
 from aifactory.enduring import in_thread
 from aifactory.factory import Factory
 
-WAITING_SECONDS = 1.0  # between two tries to land what waits for the user's files
+WAITING_SECONDS = 1.0  # between two looks at what waits to land
 HEARTBEAT_SECONDS = 10.0
 Work = Callable[[Factory, str], None]
 
@@ -25,9 +24,8 @@ class Workers:
     def __init__(self, factory: Factory, jobs: int) -> None:
         self._factory = factory
         self._jobs = jobs
-        self._running: dict[str, threading.Thread] = {}
-        self._landing: dict[str, threading.Thread] = {}
-        self._tried: dict[str, float] = {}
+        self._running: dict[str, tuple[threading.Thread, threading.Event]] = {}
+        self._landing: threading.Thread | None = None
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._handlers: dict[int, object] = {}
         self.stopping = False
@@ -60,26 +58,28 @@ class Workers:
     def busy(self) -> frozenset[str]:
         """The tasks that something runs for."""
         self._reap()
-        return frozenset([*self._running, *self._landing])
+        return frozenset(self._running)
+
+    @property
+    def landing(self) -> bool:
+        """Whether something lands."""
+        self._reap()
+        return self._landing is not None
 
     @property
     def idle(self) -> bool:
-        self._reap()
-        return not self._running and not self._landing
+        return not self.busy and not self.landing
 
-    def start(self, task_id: str, work: Work) -> None:
-        """Begin an attempt, unless one at this task is under way."""
-        if task_id not in self._running:
-            self._running[task_id] = self._thread(task_id, work)
+    def start(self, task_id: str, work: Work, stop: threading.Event | None = None) -> None:
+        """Begin work on a task, unless some is under way; `stop` interrupts it."""
+        if task_id not in self.busy:
+            stop = stop or self._factory.stop_of(task_id)
+            self._running[task_id] = self._thread(task_id, work), stop
 
-    def land(self, task_id: str, work: Work) -> None:
-        """Land a task when no other landing goes on and its last try is a moment ago."""
-        self._reap()
-        last = self._tried.get(task_id, float("-inf"))
-        busy = self._landing or task_id in self._running
-        if self.stopping or busy or time.monotonic() - last < WAITING_SECONDS:
-            return
-        self._landing[task_id] = self._thread(task_id, work)
+    def land(self, step: Callable[[], None]) -> None:
+        """Take a step of landing, unless one is under way."""
+        if not self.landing and not self.stopping:
+            self._landing = self._thread("", lambda factory, task_id: step())
 
     def _thread(self, task_id: str, work: Work) -> threading.Thread:
         def run() -> None:
@@ -89,17 +89,15 @@ class Workers:
             finally:
                 self.wake()
 
-        thread = threading.Thread(target=run, name=f"{work.__name__} {task_id}")
+        thread = threading.Thread(target=run, name=task_id or "landing")
         thread.start()
         return thread
 
     def _reap(self) -> None:
-        for threads in (self._running, self._landing):
-            for task_id, thread in list(threads.items()):
-                if not thread.is_alive():
-                    del threads[task_id]
-                    if threads is self._landing:
-                        self._tried[task_id] = time.monotonic()
+        alive = {i: one for i, one in self._running.items() if one[0].is_alive()}
+        self._running = alive
+        if self._landing and not self._landing.is_alive():
+            self._landing = None
 
     def wait(self, due: float | None) -> None:
         """Sleep until something happens, at most until a delayed task is due."""
@@ -116,8 +114,9 @@ class Workers:
 
     def finish(self) -> None:
         """Interrupt what runs, and wait until it has put itself back."""
-        for task_id in list(self._running):
-            self._factory.stop_of(task_id).set()
-        for thread in [*self._running.values(), *self._landing.values()]:
-            thread.join()
+        for _, stop in self._running.values():
+            stop.set()
+        for thread in [*(one for one, _ in self._running.values()), self._landing]:
+            if thread:
+                thread.join()
         self._reap()

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from aifactory import delivery, lifecycle, wishes
+from aifactory import lifecycle, wishes
 from aifactory.errors import AifactoryError, Bug
 from aifactory.factory import Factory
 from aifactory.model import Answer, Event, State
@@ -17,6 +17,7 @@ from aifactory.models import FakeModel, Request, Terms
 from aifactory.models.persistence import PLAIN
 from aifactory.opening import Options, open_factory
 from aifactory.sandbox import FakeSandbox
+from aifactory.train import Train
 from tests.conftest import Checkout
 
 
@@ -68,8 +69,18 @@ class House:
         return self.state(task_id)
 
     def land(self, task_id: str) -> State:
-        delivery.land(self.factory, task_id)
+        """Land a task that is ready, with nothing else in the train."""
+        self.ride(Train(self.factory, jobs=1, only=[task_id]))
         return self.state(task_id)
+
+    def ride(self, train: Train) -> None:
+        """Land what can land, with one gate after the other."""
+        with train:
+            while train.is_due():
+                train.advance()
+                for car in train.to_gate(()):
+                    car.begin()
+                    car.judge(self.factory)
 
     def work(self) -> None:
         """All that a daemon would do until nothing is runnable."""
