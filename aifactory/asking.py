@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from aifactory import failpoints, journal, purse
-from aifactory.agents import Question
+from aifactory.agents import Question, label
 from aifactory.errors import (
     AifactoryError,
     DeadlinePassed,
@@ -17,7 +17,7 @@ from aifactory.errors import (
     ModelTransient,
 )
 from aifactory.factory import Factory
-from aifactory.model import Answer, Payment, Record, Task, now
+from aifactory.model import Answer, Payment, Task, now
 from aifactory.models import Line, Request, Terms
 from aifactory.models.meter import Meter
 from aifactory.models.retry import RetryPolicy
@@ -33,13 +33,15 @@ class Recorded:
     agent: str
     attempt: int
     stop: threading.Event
+    began_at: float = field(default_factory=time.monotonic)
 
     def __call__(self, question: Question) -> Answer:
-        known = self.factory.ledger.artifact(self.task.task_id, f"response-{self.attempt}.json")
+        name = f"response-{label(self.attempt, question.step)}.json"
+        known = self.factory.ledger.artifact(self.task.task_id, name)
         if known is not None:
             return Answer.model_validate_json(known)
         request = self.request(question)
-        left = seconds_left(self.task, self.factory.queue.records[self.task.task_id])
+        left = self.left()
         terms = Terms(
             policy=RetryPolicy(seconds=min(left, RetryPolicy.seconds)),
             fallbacks=self.factory.config.model.fallbacks,
@@ -57,7 +59,14 @@ class Recorded:
             raise
         finally:
             self.factory.purse.budgets.forget(f"call:{request.call_id}")
-        return answer.model_copy(update={"text": masked(answer.text)})  # as it is recorded
+        calls = tuple(masked_data(answer.tool_calls))
+        kept = {"text": masked(answer.text), "tool_calls": calls}  # as it is recorded
+        return answer.model_copy(update=kept)
+
+    def left(self) -> float:
+        """Wall seconds that the task still has; DeadlinePassed when there are none."""
+        before = self.factory.queue.records[self.task.task_id].seconds
+        return seconds_left(self.task, before + time.monotonic() - self.began_at)
 
     def waits(self, seconds: float, why: str) -> None:
         self.factory.stream.emit(
@@ -72,17 +81,18 @@ class Recorded:
                 "no model is set: neither the agent nor [model] default names one",
                 next_step='set [model] default in aifactory.toml, such as "scripted/answers.json"',
             )
-        record = self.factory.queue.records[self.task.task_id]
+        name = label(self.attempt, question.step)
         return Request(
-            call_id=f"{self.task.task_id}/{self.attempt}/{self.factory.stream.run}",
+            call_id=f"{self.task.task_id}/{name}/{self.factory.stream.run}",
             task_id=self.task.task_id,
             model=model,
             messages=tuple(map(masked_data, question.messages)),
             parameters={**settings.parameters, **question.parameters},
             api_base=settings.api_base,
-            seconds=min(settings.seconds, seconds_left(self.task, record)),
+            seconds=min(settings.seconds, self.left()),
             stall_seconds=settings.stall_seconds,
-            turn=record.calls,
+            tools=question.tools,
+            turn=self.factory.queue.records[self.task.task_id].calls,
         )
 
     def meter(self, question: Question, request: Request) -> Meter:
@@ -100,6 +110,10 @@ class _Recorder:
     question: Question
     meter: Meter
 
+    @property
+    def name(self) -> str:
+        return label(self.asked.attempt, self.question.step)
+
     def before(self, request: Request) -> Request:
         fitted = self.meter.before(request)
         try:
@@ -116,14 +130,15 @@ class _Recorder:
             "parameters": dict(fitted.parameters),
             "api_base": fitted.api_base,
             "prompt_sha256": self.question.prompt_sha256,
-            "messages": list(fitted.messages),
+            "messages": list(map(masked_data, self.question.new)) or list(fitted.messages),
+            "tools": [tool["function"]["name"] for tool in self.question.tools],
         }
         self.asked.factory.queue.note(
             fitted.task_id,
             "model.called",
             attempt=self.asked.attempt,
             data={"model": fitted.model, "call": fitted.call_id},
-            artifacts={f"prompt-{self.asked.attempt}.json": to_json(shown)},
+            artifacts={f"prompt-{self.name}.json": to_json(shown)},
         )
 
     def after(self, request: Request, outcome: Answer | BaseException) -> None:
@@ -171,7 +186,7 @@ class _Recorder:
                 "tokens": answer.usage.model_dump(),
                 "finish_reason": answer.finish_reason,
             },
-            artifacts={f"response-{attempt}.json": recorded},
+            artifacts={f"response-{self.name}.json": recorded},
             calls=record.calls + 1,
             cost_usd=record.cost_usd + answer.cost_usd,
             tokens=record.tokens + answer.usage,
@@ -195,14 +210,13 @@ def paid(before: tuple[Payment, ...], agent: str, answer: Answer) -> tuple[Payme
     return (*others, sum(same, start=one))
 
 
-def seconds_left(task: Task, record: Record) -> float:
-    """Wall seconds that the task still has; DeadlinePassed when there are none."""
+def seconds_left(task: Task, passed: float) -> float:
     given = task.budget.seconds
     if given is None:
         return float("inf")
-    if record.seconds >= given:
-        raise DeadlinePassed(f"{record.seconds:.0f} of {given:g} seconds have passed")
-    return given - record.seconds
+    if passed >= given:
+        raise DeadlinePassed(f"{passed:.0f} of {given:g} seconds have passed")
+    return given - passed
 
 
 def to_json(value: object) -> bytes:

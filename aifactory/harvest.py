@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -36,24 +36,30 @@ class Harvest:
     left: dict[str, str] = field(default_factory=dict)
 
 
-def harvest(workspace: Workspace, repository: Repository, most_bytes: int) -> Harvest:
+def harvest(
+    workspace: Workspace,
+    repository: Repository,
+    most_bytes: int,
+    asked: Collection[str] = (),
+) -> Harvest:
     """Everything that differs from the tree of the last checkout; nothing is put back.
 
-    New paths that the repository ignores and caches are not taken. EditRefused when the files have
-    more than `most_bytes` together.
+    New paths that the repository ignores and caches are not taken unless they are `asked` for.
+    EditRefused when the files have more than `most_bytes` together.
     """
     found = Harvest()
     budget = most_bytes
     with workspace.opened() as (root, _):
-        for path, must_be in _differing(root, workspace, repository):
+        differing = dict(_differing(root, workspace, repository))
+        for path in sorted({*differing, *(path for path in asked if path not in differing)}):
             file, why = _read(root, path, budget)
-            if file is None and why == "gone" and must_be:
-                found.files[path] = None
-            elif file is None:
-                found.left[path] = why
-            else:
+            if file is not None:
                 found.files[path] = file
                 budget -= len(file.content)
+            elif why != "gone":
+                found.left[path] = why
+            elif differing.get(path):
+                found.files[path] = None
     return found
 
 

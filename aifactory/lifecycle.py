@@ -26,6 +26,7 @@ from aifactory.errors import (
     AifactoryError,
     AnswerUnusable,
     Cancelled,
+    FailureClass,
     InputNeeded,
     Interrupted,
     PolicyDenied,
@@ -37,6 +38,12 @@ from aifactory.model import Proposal, Record, State, Task, now
 from aifactory.trailers import landed_tasks
 from aifactory.tree import GitTree
 
+BREAKS_OFF = (
+    FailureClass.MODEL_TRANSIENT,
+    FailureClass.ENVIRONMENT,
+    FailureClass.BUDGET_EXHAUSTED,
+    FailureClass.DEADLINE,
+)
 LANDABLE = (State.QUEUED, State.RUNNING, State.READY, State.CANCELLED)
 
 
@@ -71,13 +78,13 @@ def begin(factory: Factory, task: Task) -> tuple[int, str]:
     """Start an attempt; gives its number and the commit that it starts on.
 
     One whose answer is recorded but not judged is gone on with, where it started. A broken gate
-    judges nothing.
+    judges nothing, nor does a provider or a machine in trouble.
     """
     record = factory.queue.records[task.task_id]
     history = factory.ledger.find(task.task_id)
     names = history.artifacts if history else {}
     last = record.attempts
-    judged = f"gate-{last}.json" in names and not holds.held(record)
+    judged = f"gate-{last}.json" in names and not (holds.held(record) or broken_off(record))
     begun = any(f"{kind}-{last}.json" in names for kind in ("response", "work"))
     resumed = begun and not judged
     number = last if resumed else last + 1
@@ -93,6 +100,11 @@ def begin(factory: Factory, task: Task) -> tuple[int, str]:
         reason="",
     )
     return number, base
+
+
+def broken_off(record: Record) -> bool:
+    """Whether the last attempt ended before it came to a proposal, through no fault of its own."""
+    return record.failure is not None and record.failure.failure_class in BREAKS_OFF
 
 
 def base_of(factory: Factory, task_id: str, number: int) -> str:
@@ -126,6 +138,7 @@ def verify(factory: Factory, task: Task, number: int, base: str, stage: Stage) -
         ask_person=handover.Person(factory, task, number),
         do=Steps(factory, task.task_id, number),
         bench=Benches(factory, task, number, tree, stop),
+        check=partial(verification.check_scope, factory, task, agent),
         said=handover.said(factory, factory.queue.records[task.task_id]),
     )
     proposal = agent.propose(job)
@@ -152,7 +165,9 @@ def turns(factory: Factory, task_id: str, before: int) -> Iterator[Turn]:
             told = json.loads(verdict)
             failure = told.get("failure") or {"class": "", "message": ""}
             why = f"{failure['class']}: {failure['message']}\n\n{told.get('evidence', '')}"
-            yield Turn(number, json.loads(answer)["text"], why.strip())
+            patch = factory.ledger.artifact(task_id, f"proposal-{number}.patch") or b""
+            text, shown = json.loads(answer)["text"], patch.decode(errors="replace")
+            yield Turn(number, text, why.strip(), shown)
 
 
 def record_proposal(factory: Factory, task: Task, proposal: Proposal, patch: bytes) -> None:

@@ -12,9 +12,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from aifactory.errors import InvalidInput, UnknownAgent
 from aifactory.layout import Layout, shipped
@@ -32,7 +32,7 @@ class Settings(Value):
     """The front matter of a prompt file."""
 
     description: str = ""
-    kind: Literal["model", "handoff", "recipe"] = "model"  # what does the work
+    kind: Literal["model", "handoff", "recipe", "tools"] = "model"  # what does the work
     model: str | None = None
     parameters: Mapping[str, Any] = {}
     scope: tuple[str, ...] = ()  # globs; empty: anything that the policy allows
@@ -40,6 +40,8 @@ class Settings(Value):
     system: str = ""
     budget: Budget = Budget()
     commands: tuple[str, ...] = ()  # of a recipe
+    steps: Annotated[int, Field(ge=1, le=1000)] = 50  # answers of one attempt with tools
+    seconds: Annotated[float, Field(gt=0)] = 3600  # wall time of one attempt with tools
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,7 @@ def propose(repository: Repository, layout: Layout, ledger: Ledger, proposal: Pr
         ask_person=recording.ask,
         do=recording.do,
         bench=recording.bench,
+        check=lambda proposal: None,
     )
     return agents.find(proposal.agent, Prompts(layout)).propose(job)
 
@@ -95,7 +96,8 @@ class Recording:
     attempt: int
 
     def ask(self, question: Question) -> Answer:
-        return Answer.model_validate_json(self._kept(f"response-{self.attempt}.json"))
+        name = f"response-{label(self.attempt, question.step)}.json"
+        return Answer.model_validate_json(self._kept(name))
 
     def do(self, step: int, make: Callable[[], Work]) -> Work:
         return Work.model_validate_json(self._kept(f"work-{label(self.attempt, step)}.json"))

@@ -10,6 +10,7 @@ from aifactory.agents.fake import FakeWays
 from aifactory.agents.handoff import Handoff
 from aifactory.agents.one_shot import OneShot
 from aifactory.agents.recipe import Recipe
+from aifactory.agents.tool_loop import ToolLoop
 from aifactory.prompts import Prompt, Prompts
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "OneShot",
     "Question",
     "Recipe",
+    "ToolLoop",
     "Turn",
     "find",
     "label",
@@ -31,6 +33,7 @@ KINDS: Mapping[str, Callable[[Prompt], Agent]] = {
     "model": OneShot,
     "handoff": Handoff,
     "recipe": Recipe,
+    "tools": ToolLoop,
 }
 
 

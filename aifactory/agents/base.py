@@ -14,28 +14,45 @@ from aifactory.tree import GitTree
 
 @dataclass(frozen=True)
 class Turn:
-    """An earlier attempt at the same task: what was answered, and why it did not do."""
+    """An earlier attempt at the same task: what was answered, and why it did not do.
+
+    `patch` is the change that it came to, "" where it came to none.
+    """
 
     attempt: int
     answer: str
     evidence: str
+    patch: str = ""
 
 
 @dataclass(frozen=True)
 class Question:
-    """What one attempt asks of a model. `prompt_sha256` pins the agent's file."""
+    """What one attempt asks of a model. `prompt_sha256` pins the agent's file.
+
+    `step` counts the questions of an attempt, `new` are those of the messages that earlier ones
+    did not hold (empty: all), `tools` what the model may call, in the form of OpenAI's API.
+    """
 
     messages: tuple[dict[str, Any], ...]
     model: str | None
     parameters: Mapping[str, Any]
     prompt_sha256: str
     budget: Budget
+    step: int = 1
+    new: tuple[dict[str, Any], ...] = ()
+    tools: tuple[dict[str, Any], ...] = ()
 
 
 class Doer(Protocol):
     """The way to work that is not done twice: a step of an attempt that is recorded is not made."""
 
     def __call__(self, step: int, make: Callable[[], Work]) -> Work: ...
+
+
+class Checker(Protocol):
+    """Raises ScopeViolation or PolicyDenied for a proposal that may not be made."""
+
+    def __call__(self, proposal: Proposal) -> None: ...
 
 
 class Bencher(Protocol):
@@ -66,6 +83,7 @@ class Job:
     ask_person: Asker
     do: Doer
     bench: Bencher
+    check: Checker
     said: tuple[str, ...] = ()
 
 

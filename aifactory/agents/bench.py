@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ class Bench:
         self._room = room
         self._tree = tree
         self._most_bytes = most_bytes
+        self._held: dict[str, Change] = {}
         self.commands: list[CommandRecord] = []
         room.workspace.checkout(room.repository, room.tree)
 
@@ -49,19 +50,28 @@ class Bench:
             )
         return record
 
-    def put(self, change: Change) -> None:
-        """Let a file be as a change says."""
-        content = change.content
-        file = None if content is None else File(content, change.mode)
-        harvest.put(self._room.workspace, change.path, file)
+    def hold(self, changes: Iterable[Change]) -> None:
+        """Let the files be the base's with these changes, whatever was done here."""
+        wanted = {change.path: change for change in changes}
+        for path in {*self._held, *wanted}:
+            change = wanted.get(path) or original(path, self._tree)
+            if self._held.get(path) != change:
+                content = change.content
+                file = None if content is None else File(content, change.mode)
+                harvest.put(self._room.workspace, path, file)
+        self._held = wanted
 
     def changes(self) -> tuple[tuple[Change, ...], Mapping[str, str]]:
         """Every file that differs from the base; and what stands there but is none, with why."""
         room = self._room
-        found = harvest.harvest(room.workspace, room.repository, self._most_bytes)
-        changes = (change_of(path, file, self._tree) for path, file in sorted(found.files.items()))
+        found = harvest.harvest(room.workspace, room.repository, self._most_bytes, self._held)
+        changes = {
+            path: change_of(path, file, self._tree) for path, file in sorted(found.files.items())
+        }
+        self._held = changes
         linked = room.environment.shown if room.environment else {}
-        return tuple(changes), {path: why for path, why in found.left.items() if path not in linked}
+        left = {path: why for path, why in found.left.items() if path not in linked}
+        return tuple(changes.values()), left
 
 
 def change_of(path: str, file: File | None, tree: GitTree) -> Change:
@@ -70,6 +80,12 @@ def change_of(path: str, file: File | None, tree: GitTree) -> Change:
     if file is None:
         return Change.model_validate(known | {"content": None})
     return Change.model_validate(known | {"content": file.content, "mode": file.mode})
+
+
+def original(path: str, tree: GitTree) -> Change:
+    """The change that undoes all others of a path."""
+    content = tree.read(path)
+    return change_of(path, None if content is None else File(content, tree.mode(path)), tree)
 
 
 def _equipped(room: Room, program: str) -> Room:

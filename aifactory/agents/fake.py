@@ -47,4 +47,5 @@ class FakeWays:
             ask_person=self.ask,
             do=self.do,
             bench=self.bench,
+            check=lambda proposal: None,
         )

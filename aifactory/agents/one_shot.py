@@ -41,20 +41,26 @@ class OneShot:
 
     def question(self, job: Job) -> Question:
         settings = self.prompt.settings
-        text = self.prompt.render(**variables(job))
-        marker = f"TASK-ID: {job.task.task_id}"
-        # No text of the task's or of a file's may stand before it and name another task.
-        if text.strip().partition("\n")[0] != marker:
-            text = f"{marker}\n\n{text}"
-        system = [{"role": "system", "content": settings.system}] if settings.system else []
-        messages = [*system, {"role": "user", "content": text}, *conversation(job.history)]
+        messages = (*opening(self.prompt, job), *conversation(job.history))
         return Question(
-            messages=tuple(messages),
+            messages=messages,
             model=settings.model,
             parameters=dict(settings.parameters),
             prompt_sha256=self.prompt.sha256,
             budget=settings.budget,
         )
+
+
+def opening(prompt: Prompt, job: Job) -> Iterator[dict[str, Any]]:
+    """What a model is told first: who it is, and the task."""
+    text = prompt.render(**variables(job))
+    marker = f"TASK-ID: {job.task.task_id}"
+    # No text of the task's or of a file's may stand before it and name another task.
+    if text.strip().partition("\n")[0] != marker:
+        text = f"{marker}\n\n{text}"
+    if prompt.settings.system:
+        yield {"role": "system", "content": prompt.settings.system}
+    yield {"role": "user", "content": text}
 
 
 def conversation(history: Iterable[Turn]) -> Iterator[dict[str, Any]]:

@@ -17,7 +17,7 @@ from aifactory.sandbox import Spec
 
 PYTHONS = frozenset({"python", "python3"})
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
-_OPERATORS = frozenset({"&&", "||", "|", ";", "&", ">", ">>", "<", "2>&1"})
+OPERATORS = frozenset({"&&", "||", "|", ";", "&", ">", ">>", "<", "2>&1"})
 _MOST_PATHS, _MOST_SHOWN = 50, 5
 _CACHE = re.compile(r"(^|/)(\.[^/]*|__pycache__)$|\.pyc$")
 _PLAIN = re.compile(r"[A-Za-z0-9._/+@=~ -]+")
@@ -195,7 +195,7 @@ def evidence(command: str, record: CommandRecord) -> str:
 
 
 def _hint(words: tuple[str, ...]) -> str:
-    operators = _OPERATORS.intersection(words)
+    operators = OPERATORS.intersection(words)
     if operators and words[0] not in ("bash", "sh"):
         given = ", ".join(f"`{operator}`" for operator in sorted(operators))
         return f"Note: {given} was passed as an argument; commands are not run by a shell."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aifactory.models.budgets import Balance, Budgets, BudgetState, Reservation, Spend
-from aifactory.models.fake import FakeModel
+from aifactory.models.fake import FakeModel, calling
 from aifactory.models.gateway import Gateway
 from aifactory.models.meter import Meter
 from aifactory.models.persistence import Models, Terms, Witness
@@ -32,6 +32,7 @@ __all__ = [
     "Spend",
     "Terms",
     "Witness",
+    "calling",
     "estimate",
     "facts",
     "price",

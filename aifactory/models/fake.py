@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 from aifactory.errors import AifactoryError, Cancelled
 from aifactory.model import Answer
 from aifactory.models.request import OPEN, Line, Request
 
 Outcome = str | Answer | AifactoryError
+
+
+def calling(name: str, **arguments: Any) -> Answer:
+    """An answer that calls a tool."""
+    function = {"name": name, "arguments": json.dumps(arguments)}
+    call = {"id": f"call_{name}", "type": "function", "function": function}
+    return Answer(text="", finish_reason="tool_calls", tool_calls=(call,))
 
 
 class FakeModel:

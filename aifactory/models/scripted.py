@@ -34,6 +34,7 @@ class Scripted:
 
     The file holds `{"tasks": {task_id: [{"text", "finish_reason", "usage"}, ...]}}`; the n-th
     request for a task gets the n-th answer, the last one repeats. It is read afresh every time.
+    An answer may have `tool_calls`: `[{"name", "arguments": {...}}, ...]`.
     """
 
     def __init__(self, repository_root: Path) -> None:
@@ -53,7 +54,7 @@ class Scripted:
                 prompt=answer.usage.prompt_tokens, completion=answer.usage.completion_tokens
             ),
             model=request.model,
-            tool_calls=answer.tool_calls,
+            tool_calls=tuple(map(_call, answer.tool_calls)),
         )
 
     def check(self, model: str) -> None:
@@ -65,6 +66,14 @@ class Scripted:
         if not path.is_relative_to(self.root):
             raise _broken(model, "expected a path inside the repository", got=str(path))
         return path
+
+
+def _call(call: dict[str, Any]) -> dict[str, Any]:
+    """A call as a provider sends it; `{"name", "arguments": {...}}` is enough in the file."""
+    if "function" in call:
+        return call
+    function = {"name": call.get("name"), "arguments": json.dumps(call.get("arguments", {}))}
+    return {"type": "function", "function": function}
 
 
 def _broken(where: str, expected: str, *, got: str) -> ModelPermanent:
