@@ -94,6 +94,19 @@ class Workspace:
             return Restored(["."], [])
         return Restored(changed, sorted(found.foreign))
 
+    def seen(self) -> Restored:
+        """What `restore` would undo, left as it is."""
+        if self._wanted is None:
+            return Restored([], [])
+        repository, wanted = self._wanted
+        try:
+            with self.opened() as places:
+                found = checkout.scan(places[0], wanted, self.index, self.owner)
+                changed = checkout.changed(places[0], repository, wanted, found, self.index)
+        except OSError:
+            return Restored(["."], [])
+        return Restored(changed, sorted(found.foreign))
+
     def link(self, links: Mapping[str, Path]) -> None:
         """Show what lies elsewhere at paths of the tree that nothing has taken; `restore` takes
         the links away again."""

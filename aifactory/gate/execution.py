@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -13,7 +15,8 @@ from aifactory.errors import Interrupted, InvalidInput, SandboxUnusable
 from aifactory.gate.base import Room, last_lines
 from aifactory.gate.interpreter import installed_in_place
 from aifactory.model import CommandRecord, Verdict, now
-from aifactory.sandbox import Spec
+from aifactory.sandbox import Spec, layered
+from aifactory.workspace import Restored
 
 PYTHONS = frozenset({"python", "python3"})
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
@@ -44,10 +47,20 @@ def execute(room: Room, command: str) -> CommandRecord:
     when `room.stop` was set.
     """
     words = split(command)
-    record = ran(room, command, words)
-    record = record.model_copy(update={"details": record.details | _aftermath(room)})
+    with ThreadPoolExecutor(1) as alone:  # a layer is for the thread that lays it
+        record = alone.submit(_undone, room, command, words).result()
     room.on_command(record)
     return record
+
+
+def _undone(room: Room, command: str, words: tuple[str, ...]) -> CommandRecord:
+    """On a layer of fixed size where one can be had, unless something may stay for the next."""
+    place = room.workspace.path
+    with nullcontext() if room.keep else layered(place, room.limits) as limits:
+        there = replace(room, limits=limits) if limits else room
+        record = ran(there, command, words)
+        found = room.workspace.seen() if limits else room.workspace.restore(room.keep)
+    return record.model_copy(update={"details": record.details | _aftermath(room, found)})
 
 
 def ran(room: Room, command: str, words: tuple[str, ...]) -> CommandRecord:
@@ -116,9 +129,8 @@ def _shown_at(room: Room) -> Path | None:
     return root if movable and installed_in_place(room.python, root) else None
 
 
-def _aftermath(room: Room) -> dict[str, object]:
+def _aftermath(room: Room, restored: Restored) -> dict[str, object]:
     details: dict[str, object] = {}
-    restored = room.workspace.restore(room.keep)
     # Where an environment of the checkout is attached, its empty mount point stays behind.
     attached = room.tools.readable
     linked = room.environment.shown if room.environment else {}

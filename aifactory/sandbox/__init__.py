@@ -12,6 +12,7 @@ from aifactory.sandbox.fake import FakeNetwork, FakeSandbox
 from aifactory.sandbox.internet import Internet, Network
 from aifactory.sandbox.owner import free_owner, owner
 from aifactory.sandbox.proxy import Request, serve
+from aifactory.sandbox.scratch import layered
 from aifactory.sandbox.spec import Limits, Sandbox, Spec
 from aifactory.sandbox.toolchain import Toolchain, own_toolchain, toolchain
 
@@ -29,6 +30,7 @@ __all__ = [
     "choose",
     "choose_strong",
     "free_owner",
+    "layered",
     "own_toolchain",
     "owner",
     "run_in",

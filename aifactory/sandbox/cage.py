@@ -56,7 +56,7 @@ def cage_for(spec: Spec, grouped: bool) -> Cage:
     inside = spec.mounted_at or source
     trees = tuple(path for path in _trees(spec) if not _is_system(path))
     for path in (inside, *trees, *spec.masked):
-        _check_place(path)
+        check_place(path)
     totals = {"memory", "processes"} if grouped else set()
     totals |= {"disk"} if _is_bounded(source, spec.limits) else set()
     return Cage(uid, gid, source, inside, trees, spec.limits, root, spec.masked, frozenset(totals))
@@ -82,7 +82,7 @@ def _is_system(path: Path) -> bool:
     return len(path.parts) > 1 and path.parts[1] in SYSTEM_TREES
 
 
-def _check_place(path: Path) -> None:
+def check_place(path: Path) -> None:
     """Refuse what would open the whole machine, or what would be misread on the way."""
     if not str(path).isprintable():
         raise SandboxUnusable(f"the path {path} has characters that no cage can take")

@@ -23,6 +23,7 @@ from pathlib import Path
 from aifactory.errors import DiskFull, EnvironmentUnusable, InvalidInput
 from aifactory.layout import cache_home
 from aifactory.model import CommandRecord
+from aifactory.sandbox.cage import check_place
 from aifactory.sandbox.confined import Confined
 from aifactory.sandbox.mirror import copy_back, copy_in, marks, measure, tidy, unseen
 from aifactory.sandbox.owner import free_owner
@@ -36,13 +37,15 @@ def run_in(
     """Run a spec whose workspace is any directory of the user's, and bring its changes back.
 
     Raises InvalidInput when there is nothing to run or no such directory, SandboxUnusable when
-    the cage does not hold. `details["left_behind"]` names what was not brought back, and why.
+    the directory is too much to open, or the cage does not hold. `details["left_behind"]` names
+    what was not brought back, and why.
     """
     if not spec.argv:
         raise InvalidInput("no command was given", next_step="put it behind `--`")
     if not spec.workspace.is_dir():
         raise InvalidInput(f"{spec.workspace} is not a directory")
     spec, stop = replace(spec, workspace=spec.workspace.resolve()), stop or threading.Event()
+    check_place(spec.workspace)  # before all of it is copied
     # A thread of its own: mounts that it makes for itself are gone when it is.
     with ThreadPoolExecutor(1) as alone:
         way = _mirrored if sandbox.can_move else _in_place

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shlex
 import sys
 import venv
 from dataclasses import replace
@@ -13,6 +16,7 @@ from aifactory.gate.base import last_lines
 from aifactory.gate.execution import evidence, execute, outcome
 from aifactory.model import CommandRecord
 from aifactory.sandbox import FakeSandbox, Limits, Spec, choose
+from aifactory.sandbox.confined import BACKENDS, Confined
 from tests.gate.conftest import MakeRoom
 
 ECHO = "import os, sys; print(sys.prefix, os.environ['PYTHONDONTWRITEBYTECODE'])"
@@ -41,7 +45,9 @@ def test_other_programs_are_left_alone(make_room: MakeRoom) -> None:
 def test_time_of_the_task_goes_first(make_room: MakeRoom) -> None:
     limits = Limits(memory_bytes=1 << 30)
     spec = spec_of(make_room, "true", timeout=7, limits=limits)
-    assert spec.limits == Limits(seconds=7, memory_bytes=1 << 30)
+    held = spec.limits.memory_bytes - (1 << 30)
+    assert spec.limits == Limits(seconds=7, memory_bytes=(1 << 30) + held)
+    assert held in (0, limits.disk_bytes)  # a layer is memory, which has room for it
     assert spec_of(make_room, "true", timeout=7, task={"command_timeout": 3}).limits.seconds == 3
 
 
@@ -157,3 +163,43 @@ def test_a_shell_operator_is_pointed_out() -> None:
 )
 def test_endings_in_words(ending: dict[str, object], words: str) -> None:
     assert words in outcome(CommandRecord.model_validate({"argv": ("x",), **ending}), 5)
+
+
+FILL = """
+import os, sys
+made = 0
+try:
+    while True:
+        with open(f"{sys.argv[1]}-{made}", "wb") as file:
+            file.write(b"x" * int(sys.argv[2]))
+        made += 1
+except OSError as error:
+    print(error.errno, made)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can lay a filesystem over a workspace")
+@pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.name)
+@pytest.mark.parametrize(("size", "most"), [(1 << 20, 8), (0, 100)])
+def test_the_kernel_holds_what_a_command_adds(
+    make_room: MakeRoom, backend: Confined, size: int, most: int
+) -> None:
+    """In bytes and in files; and nothing of it is there afterwards."""
+    limits = Limits(disk_bytes=8 << 20, disk_files=100)
+    room = make_room({"src/a.txt": "a", "b.txt": "b"}, sandbox=backend, limits=limits)
+    room.workspace.checkout(room.repository, room.tree)
+    record = execute(room, shlex.join(["python", "-c", FILL, "new", str(size)]))
+    number, made = map(int, record.output.split())
+    assert (number, made <= most) == (errno.ENOSPC, True)
+    assert record.details["limits"]["disk"] == "filesystem"
+    assert record.details["removed"][0] == "new-0"
+    assert sorted(path.name for path in room.workspace.path.iterdir()) == [
+        *("README.md", "b.txt", "src")
+    ]
+    moved = "mv src lib && echo c >> b.txt && rm README.md && cat lib/a.txt b.txt"
+    record = execute(room, shlex.join(["sh", "-c", moved]))
+    assert (record.output, record.exit_code) == ("abc\n", 0)
+    assert record.details["restored"] == ["README.md", "b.txt", "src/a.txt"]
+    assert (room.workspace.path / "b.txt").read_text() == "b"
+    assert room.workspace.restore() == ([], [])
+    assert str(room.workspace.path) not in Path("/proc/self/mountinfo").read_text()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from aifactory.errors import InvalidInput
+from aifactory.errors import InvalidInput, SandboxUnusable
 from aifactory.model import CommandRecord
 from aifactory.sandbox import Limits, Spec, choose
 from aifactory.sandbox.confined import BACKENDS
@@ -115,3 +115,12 @@ def test_nonsense_is_said_to_be_so(directory: Path) -> None:
     for spec in (Spec((), directory), Spec(("true",), directory / "file")):
         with pytest.raises(InvalidInput):
             run_in(choose(), spec)
+
+
+@pytest.mark.parametrize("place", ["/", "/usr", "/etc", "/home"])
+def test_what_is_too_much_to_open_is_not_even_copied(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aifactory.sandbox.exec.measure", lambda *_: pytest.fail("copied"))
+    with pytest.raises(SandboxUnusable, match="too much to open"):
+        run_in(choose(), Spec(("true",), Path(place)))

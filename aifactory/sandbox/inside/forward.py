@@ -33,11 +33,16 @@ def start_forwarding(plan: Plan) -> None:
         os.close(plan["status"])
         os.setsid()
         folder = os.open(os.path.dirname(plan["proxy"]), os.O_PATH | os.O_DIRECTORY)
-        restrict_paths(plan)
-        restrict_calls(plan)
+        confine(plan)
         serve(listener, f"/proc/self/fd/{folder}/{os.path.basename(plan['proxy'])}")
     finally:
         os._exit(1)
+
+
+def confine(plan: Plan) -> None:
+    """The walls that stand round the command."""
+    restrict_paths(plan)
+    restrict_calls(plan)
 
 
 def serve(listener: socket, proxy: str) -> None:
