@@ -12,6 +12,7 @@ from aifactory.car import Car
 from aifactory.enduring import enduring
 from aifactory.factory import Factory
 from aifactory.inbox import Inbox
+from aifactory.lookout import Lookout
 from aifactory.model import State
 from aifactory.opening import Options, beat, open_factory, tell_recovered
 from aifactory.train import Train
@@ -30,11 +31,12 @@ def run(root: Path, options: Options) -> int:
             Inbox(folders, probe, workers.wake),
             preflight.looking(factory),
         ):
+            lookout = Lookout(factory)
             lifecycle.resume(factory)
             factory.stream.emit("daemon.ready", target=factory.target, jobs=jobs)
             while not workers.stopping:
                 with enduring(factory):
-                    turn(factory, workers, train)
+                    turn(factory, workers, train, lookout)
                 if options.once and workers.idle and nothing_more(factory):
                     break
                 workers.wait(factory.queue.next_due())
@@ -43,7 +45,7 @@ def run(root: Path, options: Options) -> int:
             return 130 if workers.stopping else exit_code(factory)
 
 
-def turn(factory: Factory, workers: Workers, train: Train) -> None:
+def turn(factory: Factory, workers: Workers, train: Train, lookout: Lookout) -> None:
     """Look at all that may have changed, and start what can be started."""
     beat(factory)
     factory.queue.take_in()
@@ -52,6 +54,7 @@ def turn(factory: Factory, workers: Workers, train: Train) -> None:
     pauses.release(factory)
     go_on_after_trouble(factory, workers)
     if factory.trouble is None:
+        look_out(workers, lookout)
         start_landings(workers, train)
         start_attempts(factory, workers, train)
     factory.queue.archive_when_due()
@@ -65,6 +68,20 @@ def go_on_after_trouble(factory: Factory, workers: Workers) -> None:
             tell_recovered(factory.stream, factory.lander.recover())
         lifecycle.resume(factory, workers.busy)
         factory.trouble = None
+
+
+def work_on(root: Path, task_id: str) -> None:
+    """Do what was asked of a daemon that does not run, and work on this one task alone."""
+    with open_factory(root, Options()) as factory, Train(factory, 1, only=[task_id]) as train:
+        lifecycle.resume(factory)
+        factory.queue.take_in()
+        wishes.grant(factory)
+        if task_id in factory.queue.runnable():
+            lifecycle.attempt(factory, task_id)
+        train.ride()
+        factory.queue.archive()
+        if factory.trouble:
+            raise factory.trouble.error
 
 
 def settle(root: Path) -> None:
@@ -91,6 +108,12 @@ def start_landings(workers: Workers, train: Train) -> None:
 
 def gate_of(car: Car) -> Work:
     return lambda factory, task_id: car.judge(factory)
+
+
+def look_out(workers: Workers, lookout: Lookout) -> None:
+    """Put what has landed to the owner's later checks."""
+    if lookout.is_due and workers.free:
+        workers.start("", lambda factory, task_id: lookout.look(), lookout.stop)
 
 
 def start_attempts(factory: Factory, workers: Workers, train: Train) -> None:

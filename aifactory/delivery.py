@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from aifactory import failing, landing, proposals, verification
+from aifactory import failing, landing, proposals, reversal, verification
 from aifactory.enduring import of_machine
 from aifactory.errors import AifactoryError, AttemptFailed, StaleBase
 from aifactory.factory import Factory
@@ -106,6 +106,7 @@ def land_on_branches(factory: Factory, only: Collection[str] = ()) -> None:
 
 
 def landed(factory: Factory, task: Task, commit: str) -> None:
+    reversal.tell(factory.queue, task, commit)
     factory.queue.change(
         task.task_id,
         "task.landed",

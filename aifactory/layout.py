@@ -9,6 +9,7 @@ from pathlib import Path
 
 TASK_REFS = "refs/aifactory/tasks/"
 LEDGER_REF = "refs/aifactory/ledger"
+WATCHED_REF = "refs/aifactory/watched"  # the last commit that the owner's later checks passed
 FLAKES_REF = "refs/aifactory/flakes"
 PACKAGE = Path(__file__).resolve().parent
 

@@ -34,6 +34,7 @@ WORDS = {
     "task.landed": "landed",
     "task.cancelled": "cancelled",
     "task.retried": "is tried again",
+    "task.reverted": "was taken back",
     "task.scheduled": "is due again",
     "task.withdrawn": "its file is gone",
     "attempt.started": "the attempt starts",
@@ -60,11 +61,16 @@ WORDS = {
     "test.quarantined": "a test fails now and then: it does not count for a while",
     "landing.waits": "waits to land",
     "landing.moved": "the target branch moved",
+    "watch.green": "the later checks are green",
+    "watch.red": "the later checks are red",
+    "watch.blamed": "the later checks are red since this commit",
+    "watch.broken": "the later checks say nothing",
     "file.refused": "a task file cannot be used",
     "inbox.full": "too many tasks are open: new ones have to wait",
 }
 ATTENTION = (
     ".failed", ".refused", ".rejected", ".interrupted", ".requested", ".stale", ".waits", ".broken",
+    ".red", ".blamed",
     ".warning", ".full", ".paused", ".unusable",
 )  # fmt: skip
 STATE_WORDS = {

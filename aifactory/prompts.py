@@ -32,7 +32,7 @@ class Settings(Value):
     """The front matter of a prompt file."""
 
     description: str = ""
-    kind: Literal["model", "handoff", "recipe", "tools"] = "model"  # what does the work
+    kind: Literal["model", "handoff", "recipe", "revert", "tools"] = "model"  # what does the work
     model: str | None = None
     parameters: Mapping[str, Any] = {}
     scope: tuple[str, ...] = ()  # globs; empty: anything that the policy allows

@@ -60,7 +60,7 @@ def from_json(data: bytes) -> Proposal:
 def rebase(proposal: Proposal, old: Tree, new: Tree, commit: str) -> Proposal:
     """The same change on another base, merged where both touched a file, or StaleBase."""
     changes = tuple(_rebase_change(change, old, new) for change in proposal.changes)
-    if all(change.content == new.read(change.path) for change in changes):
+    if all(old.read(one.path) != one.content == new.read(one.path) for one in changes):
         raise StaleBase("the target branch already holds what the proposal says")
     return proposal.model_copy(update={"base": commit, "changes": changes})
 

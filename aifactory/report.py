@@ -91,6 +91,8 @@ def _facts(record: Record) -> Iterator[tuple[str, str]]:
         yield "commit", f"`{record.commit}`"
     if record.reason and not record.state.closed:
         yield "waits", _cell(record.reason)
+    if record.reason and record.state is State.DONE:
+        yield "note", _cell(record.reason)
 
 
 def _payments(record: Record) -> Iterator[str]:

@@ -19,7 +19,7 @@ from aifactory import files
 from aifactory.layout import Layout
 from aifactory.model import Value, now
 
-Verb = Literal["cancel", "retry", "approve", "reject", "answer", "free"]
+Verb = Literal["cancel", "retry", "approve", "reject", "answer", "free", "revert"]
 
 
 class Request(Value):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from functools import partial
 
-from aifactory import audit, sandbox
+from aifactory import audit, reversal, sandbox
 from aifactory.environments import Environment, recipe
 from aifactory.factory import Factory
 from aifactory.gate import Room
@@ -42,13 +42,36 @@ def room(
         keep=config.gate.keep,
         allowed=config.policy.commands,
         known=factory.known,
-        strength=config.strength,
+        strength=reversal.strength(task, config.strength),
         security=config.gate.security,
         limits=sandbox.Limits(**config.sandbox.limits.model_dump()),
         timeout=config.gate.timeout,
         stop=stop,
         on_start=partial(tell_start, factory, task.task_id, attempt),
         on_command=partial(tell_end, factory, task.task_id, attempt),
+    )
+
+
+def watching(
+    factory: Factory, commit: str, workspace: Workspace, tree: str, stop: threading.Event
+) -> Room:
+    """The room for checks of what has landed, which are nobody's task."""
+    config = factory.config
+    wanted = recipe(factory.repository, commit, config, factory.python)
+    environment = factory.environments.ready(wanted, Watcher(stop=stop)) if wanted else None
+    return Room(
+        workspace=workspace,
+        sandbox=factory.sandbox(),
+        python=environment.python if environment else factory.python,
+        environment=environment,
+        task=Task(task_id="watch", description="[land] watch"),
+        repository=factory.repository,
+        tree=tree,
+        keep=config.gate.keep,
+        limits=sandbox.Limits(**config.sandbox.limits.model_dump()),
+        timeout=config.gate.timeout,
+        stop=stop,
+        on_start=partial(tell_start, factory, None, None),
     )
 
 
@@ -64,7 +87,7 @@ def installed(
     return factory.environments.ready(wanted, watcher)
 
 
-def tell_start(factory: Factory, task_id: str, attempt: int, command: str) -> None:
+def tell_start(factory: Factory, task_id: str | None, attempt: int | None, command: str) -> None:
     factory.stream.emit("command.started", task_id, attempt, command=command)
 
 

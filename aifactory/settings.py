@@ -146,6 +146,10 @@ class Land(Section):
     branch: Text | None = Field(
         None, description="The target branch; unset: the one checked out when the daemon started."
     )
+    watch: Texts = Field(
+        (),
+        description="Run on what has landed; when it turns red, the commit to blame is taken back.",
+    )
     sign: Literal["ssh", "gpg", "off"] | None = Field(
         None,
         description="What signs commits; unset: the key that `aifactory agents keys` made, if any.",

@@ -39,6 +39,7 @@ TABLE: dict[tuple[State | None, str], State] = {
     (State.READY, "attempt.failed"): State.QUEUED,
     (State.READY, "task.failed"): State.FAILED,
     (State.READY, "input.requested"): State.AWAITING_INPUT,
+    (State.DONE, "task.reverted"): State.DONE,
     (State.QUEUED, "task.landed"): State.DONE,
     (State.RUNNING, "task.landed"): State.DONE,
     (State.CANCELLED, "task.landed"): State.DONE,  # the wish came when the commit was under way

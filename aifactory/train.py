@@ -94,6 +94,14 @@ class Train:
             self.clear()
             raise
 
+    def ride(self) -> None:
+        """Land what can land now, with one gate after the other in this thread."""
+        while self.is_due():
+            self.advance()
+            for car in self.to_gate(()):
+                car.begin()
+                car.judge(self._factory)
+
     def clear(self) -> None:
         """Forget the train; every proposal in it is still ready to land."""
         self._cars, gone = [], self._cars

@@ -18,6 +18,10 @@ class GitTree:
         self.commit = commit
         self.entries: dict[str, Entry] = repository.tree(commit)
 
+    def at(self, commit: str) -> GitTree:
+        """The tree of another commit of the same repository."""
+        return GitTree(self._repository, commit)
+
     def paths(self) -> Iterable[str]:
         return self.entries.keys()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aifactory import failpoints, files, handover, pauses, proposals, requests
+from aifactory import failpoints, files, handover, pauses, proposals, requests, reversal
 from aifactory.errors import AifactoryError, EnvironmentUnusable
 from aifactory.factory import Factory
 from aifactory.model import Record, State
@@ -97,6 +97,12 @@ def free(factory: Factory, request: Request, record: Record) -> None:
         factory.stream.emit("budget.freed", **told)
 
 
+def revert(factory: Factory, request: Request, record: Record) -> None:
+    """Take in the task that takes back what another one landed."""
+    reason = str(request.data.get("reason", ""))
+    reversal.begin(factory.repository, factory.queue, record, reason)
+
+
 VERBS: Mapping[str, Callable[[Factory, Request, Record], None]] = {
     "cancel": cancel,
     "retry": retry,
@@ -104,4 +110,5 @@ VERBS: Mapping[str, Callable[[Factory, Request, Record], None]] = {
     "reject": reject,
     "answer": answer,
     "free": free,
+    "revert": revert,
 }

@@ -76,11 +76,7 @@ class House:
     def ride(self, train: Train) -> None:
         """Land what can land, with one gate after the other."""
         with train:
-            while train.is_due():
-                train.advance()
-                for car in train.to_gate(()):
-                    car.begin()
-                    car.judge(self.factory)
+            train.ride()
 
     def work(self) -> None:
         """All that a daemon would do until nothing is runnable."""

@@ -10,6 +10,7 @@ from aifactory.agents.fake import FakeWays
 from aifactory.agents.handoff import Handoff
 from aifactory.agents.one_shot import OneShot
 from aifactory.agents.recipe import Recipe
+from aifactory.agents.revert import Revert, inverse
 from aifactory.agents.tool_loop import ToolLoop
 from aifactory.prompts import Prompt, Prompts
 
@@ -23,9 +24,11 @@ __all__ = [
     "OneShot",
     "Question",
     "Recipe",
+    "Revert",
     "ToolLoop",
     "Turn",
     "find",
+    "inverse",
     "label",
 ]
 
@@ -33,6 +36,7 @@ KINDS: Mapping[str, Callable[[Prompt], Agent]] = {
     "model": OneShot,
     "handoff": Handoff,
     "recipe": Recipe,
+    "revert": Revert,
     "tools": ToolLoop,
 }
 

@@ -23,6 +23,7 @@ from aifactory.cli.logs import logs
 from aifactory.cli.recover import recover
 from aifactory.cli.replay import replay
 from aifactory.cli.report import report
+from aifactory.cli.revert import revert
 from aifactory.cli.run import run
 from aifactory.cli.schema import schema
 from aifactory.cli.security_scan import security_scan
@@ -79,7 +80,7 @@ class WithDefault(TyperGroup):
 
 PLAIN: tuple[Callable[..., object], ...] = (
     init, doctor, demo, add, run, status, watch, wait, show, logs, diff, artifacts, report,
-    approve, reject, answer, cancel, retry, replay, tidy, recover, schema,
+    approve, reject, answer, cancel, retry, revert, replay, tidy, recover, schema,
     security_scan,
 )  # fmt: skip
 FAMILIES: dict[str, tuple[str, dict[str, Callable[..., object]]]] = {

@@ -69,7 +69,8 @@ class Book:
         with self._lock:
             old = self.record(task_id)
             state = step(old.state if old else None, event)
-            fields["finished_at"] = now() if state.closed else None
+            if not (old and old.state is state and state.closed):
+                fields["finished_at"] = now() if state.closed else None
             fields |= self._worked(task_id, old, state)
             return self._save(
                 task_id, old, event, attempt, data, artifacts, keep, fields | {"state": state}

@@ -48,7 +48,7 @@ READ = {
     "security_scan",
 }
 READING = READ | {"wait", "watch", "doctor"}
-DECIDING = {"approve", "reject", "answer", "cancel", "retry"}
+DECIDING = {"approve", "reject", "answer", "cancel", "retry", "revert"}
 CHANGING = DECIDING | {"init", "add", "tidy", "recover"}
 
 
