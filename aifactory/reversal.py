@@ -9,7 +9,7 @@ from aifactory.queue import Queue
 from aifactory.settings import Strength
 
 AGENT = "revert"
-PROOFS = ("tests", "machinery", "acceptance", "new_tests")
+NO_PROOF = Strength(tests="off", machinery="off", acceptance="off", new_tests="off")
 LONGEST = 100  # characters of a task's id
 
 
@@ -79,9 +79,7 @@ def tell(queue: Queue, task: Task, commit: str) -> None:
 
 def strength(task: Task, asked: Strength) -> Strength:
     """What is taken back takes its tests with it, so nothing is asked of them."""
-    if task.assignee != AGENT:
-        return asked
-    return asked.model_copy(update=dict.fromkeys(PROOFS, "off"))
+    return NO_PROOF if task.assignee == AGENT else asked
 
 
 def task_at(repository: Repository, queue: Queue, commit: str) -> Record | None:

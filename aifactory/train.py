@@ -16,6 +16,7 @@ from typing import Self
 from aifactory import car as cars
 from aifactory import delivery
 from aifactory.car import Car
+from aifactory.enduring import of_machine
 from aifactory.factory import Factory
 from aifactory.landing import Landed, Waiting
 from aifactory.model import Record, State
@@ -199,6 +200,8 @@ class Train:
         try:
             return cars.made(self._factory, record, ahead, base)
         except Exception as error:
+            if trouble := of_machine(error):
+                raise trouble from error
             blame = error if ahead is None else cars.is_stale(self._factory, record)
             if blame:
                 delivery.refused(self._factory, self._factory.queue.task(record.task_id), blame)

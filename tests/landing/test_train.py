@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aifactory import car, failpoints, requests
+from aifactory.errors import SandboxUnusable
 from aifactory.model import CommandRecord, State
 from aifactory.sandbox import Spec
 from aifactory.train import Train
@@ -205,6 +206,19 @@ def test_nothing_is_coupled_behind_a_new_lock_file(checkout: Checkout) -> None:
         train.advance()
         assert [one.task_id for one in train.to_gate(())] == ["a"]
         train.clear()
+
+
+def test_trouble_of_the_machine_blames_no_proposal(checkout: Checkout) -> None:
+    drop(checkout, "a", files=["a.py"])
+    with opened(checkout, [whole(a_py="a\n")], **GATE) as house:
+        verified(house, "a")
+        checkout.commit({"p.py": "by a person\n"})
+        house.sandbox.results = {"check": SandboxUnusable("no cage")}
+        with pytest.raises(SandboxUnusable):
+            house.land("a")
+        assert house.state("a") is State.READY
+        house.sandbox.results = {}
+        assert house.land("a") is State.DONE
 
 
 class Crash(BaseException):
