@@ -26,7 +26,9 @@ def test_every_state_can_be_reached() -> None:
 
 
 def test_only_a_person_a_mended_file_or_a_schedule_brings_a_closed_task_back() -> None:
-    ways_out = {event for (state, event) in TABLE if state and state.closed}
+    ways = [(state, event) for state, event in TABLE if state and state.closed]
+    ways_out = {event for state, event in ways if (state, event) != (State.DONE, "task.reverted")}
+    assert TABLE[State.DONE, "task.reverted"] is State.DONE
     found = {"task.landed"}  # Git says that it had landed after all
     by_itself = {"task.scheduled", "task.accepted", "task.refused", "task.withdrawn"} | found
     assert ways_out == {"task.retried"} | by_itself

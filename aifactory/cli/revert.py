@@ -92,6 +92,9 @@ def _carry_out(place: Place, record: Record, planned: Task, reason: str) -> Reco
     if not pulse(place.layout).running:
         with suppress(LockHeld):  # a daemon started meanwhile: it goes on with it
             auto_agent.work_on(place.layout.root, planned.task_id)
-    while pulse(place.layout).running and moves(place.record(planned.task_id)):
+    while pulse(place.layout).running:
+        found = place.ledger.find(planned.task_id)  # None: the daemon has not taken the wish
+        if found and not moves(found.record):
+            break
         time.sleep(POLL_SECONDS)
     return place.record(planned.task_id)
