@@ -15,7 +15,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from aifactory.errors import DiskFull, EnvironmentUnusable, LockHeld
@@ -85,6 +85,13 @@ def make_dir(path: Path, mode: int = 0o777) -> Path:
     return path
 
 
+def make_dir_at(folder: int, name: str) -> None:
+    """Make a directory in an open one, its name synced; one that is there already is fine."""
+    with suppress(FileExistsError), disk_errors(name):
+        os.mkdir(name, dir_fd=folder)
+    sync(folder, name)
+
+
 def write_all(fd: int, data: bytes) -> None:
     """Write every byte; a short write is followed by another one, not ignored."""
     view = memoryview(data)
@@ -139,15 +146,23 @@ def rename(source: Path, target: Path) -> None:
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _AT_FDCWD = -100
+_OPEN_FILES = Path("/proc/self/fd")
 _NOREPLACE, _EXCHANGE = 1, 2
 _UNSUPPORTED = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
 
 
 def _renameat2(source: Path, target: Path, flags: int) -> None:
-    names = os.fsencode(source), os.fsencode(target)
-    if _libc.renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], flags):
+    if _libc.renameat2(*_at(source), *_at(target), flags):
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), str(source), None, str(target))
+
+
+def _at(path: Path) -> tuple[int, bytes]:
+    """An open directory with a name in it, where the path leads over one, else the path itself."""
+    held = path.parent
+    if held.parent == _OPEN_FILES:
+        return int(held.name), os.fsencode(path.name)
+    return _AT_FDCWD, os.fsencode(path)
 
 
 def exchange(one: Path, other: Path) -> None:

@@ -128,7 +128,7 @@ def _make_folders(root: int, path: str) -> None:
         for name in parents(path):
             above, _, last = name.rpartition("/")
             with beneath.folder(root, above) as fd:
-                files.make_dir(beneath.pinned(fd) / last)
+                files.make_dir_at(fd, last)
 
 
 class _Swap:
@@ -224,7 +224,7 @@ def _empty_folders_removed(intent: Intent, root: int, move: Move, side: Side) ->
         above, _, last = name.rpartition("/")
         try:
             with beneath.folder(root, above) as fd:
-                (beneath.pinned(fd) / last).rmdir()
+                os.rmdir(last, dir_fd=fd)
         except FileNotFoundError:
             continue
         except OSError:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from aifactory import files
 from aifactory.errors import GitFailed
@@ -14,6 +15,8 @@ from aifactory.git.command import Commands
 @dataclass(frozen=True)
 class Refs(Commands):
     """Git syncs a ref's file, never a directory, so the directories are synced here."""
+
+    _lasting: set[Path] = field(default_factory=set, repr=False, compare=False)
 
     def refs(self, prefix: str) -> dict[str, str]:
         """Every ref below `prefix` with the id it holds."""
@@ -55,8 +58,12 @@ class Refs(Commands):
             f"update {ref}\0{new}\0{old}\0" if new != self.null else f"delete {ref}\0{old}\0"
             for ref, (old, new) in updates.items()
         )
+        folders = {(self.git_dir / ref).parent for ref in updates}
+        lasting = {folder for folder in folders & self._lasting if folder.is_dir()}
         self.run("update-ref", "--no-deref", "-z", "--stdin", input=text.encode())
-        for ref in updates:
-            folder = (self.git_dir / ref).parent
-            if folder.is_dir():
+        for folder in folders:
+            if folder not in lasting:  # Git makes directories as it needs them, and removes them
+                files.sync_names(folder, self.git_dir)
+                self._lasting.add(folder)
+            elif folder.is_dir():
                 files.sync_dir(folder)

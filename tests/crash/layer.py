@@ -35,9 +35,12 @@ def install(before: See, after: See) -> None:
 
     def seen(kind: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:
-            before(kind, arguments)
+            shown = arguments
+            if (folder := options.get("dir_fd")) is not None:
+                shown = (Path(named(folder), arguments[0]), *arguments[1:])
+            before(kind, shown)
             result = real(*arguments, **options)
-            after(kind, arguments)
+            after(kind, shown)
             return result
 
         return call
@@ -95,6 +98,7 @@ class Syncs:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._pending: set[tuple[str, bool]] = set()
+        self._missing: list[Path] = []  # of the directories of our refs, which Git makes
 
     @property
     def pending(self) -> set[str]:
@@ -106,7 +110,10 @@ class Syncs:
         }
 
     def before(self, kind: str, arguments: tuple[Any, ...]) -> None:
-        pass
+        if kind == "git":
+            refs = arguments[0].git_dir / "refs"
+            folders = (refs / "aifactory" / "tasks", refs / "aifactory")
+            self._missing = [folder for folder in folders if not folder.is_dir()]
 
     def after(self, kind: str, arguments: tuple[Any, ...]) -> None:
         if kind == "fsync":
@@ -131,6 +138,9 @@ class Syncs:
         """Git syncs what it writes when it is told to, and never a directory."""
         if "all" not in repository.environment().values():
             self._note(str(repository.git_dir))
+        for made in filter(Path.is_dir, self._missing):
+            self._note(str(made))
+            self._note(str(made.parent))
         if verb == "pack-objects":
             self._note(str(Path(arguments[-1]).parent))
         if verb == "update-ref" and "--stdin" not in arguments:
