@@ -34,9 +34,15 @@ class Recorded:
     attempt: int
     stop: threading.Event
     began_at: float = field(default_factory=time.monotonic)
+    purpose: str = ""  # of a question beside the one for the work itself, such as `review`
+
+    def part(self, step: int) -> str:
+        """What the artifacts of a question are named after, and its call."""
+        name = label(self.attempt, step)
+        return f"{name}-{self.purpose}" if self.purpose else name
 
     def __call__(self, question: Question) -> Answer:
-        name = f"response-{label(self.attempt, question.step)}.json"
+        name = f"response-{self.part(question.step)}.json"
         known = self.factory.ledger.artifact(self.task.task_id, name)
         if known is not None:
             return Answer.model_validate_json(known)
@@ -44,7 +50,7 @@ class Recorded:
         left = self.left()
         terms = Terms(
             policy=RetryPolicy(seconds=min(left, RetryPolicy.seconds)),
-            fallbacks=self.factory.config.model.fallbacks,
+            fallbacks=() if self.purpose else self.factory.config.model.fallbacks,
             witness=_Recorder(self, question, self.meter(question, request)),
             waiting=self.waits,
             line=Line(stop=self.stop),
@@ -81,7 +87,7 @@ class Recorded:
                 "no model is set: neither the agent nor [model] default names one",
                 next_step='set [model] default in aifactory.toml, such as "scripted/answers.json"',
             )
-        name = label(self.attempt, question.step)
+        name = self.part(question.step)
         return Request(
             call_id=f"{self.task.task_id}/{name}/{self.factory.stream.run}",
             task_id=self.task.task_id,
@@ -92,8 +98,13 @@ class Recorded:
             seconds=min(settings.seconds, self.left()),
             stall_seconds=settings.stall_seconds,
             tools=question.tools,
-            turn=self.factory.queue.records[self.task.task_id].calls,
+            turn=self.turn(),
         )
+
+    def turn(self) -> int:
+        """Which of a script's answers is meant: those for the work, or one for each attempt."""
+        done = self.factory.queue.records[self.task.task_id].calls
+        return self.attempt - 1 if self.purpose else done
 
     def meter(self, question: Question, request: Request) -> Meter:
         config, run = self.factory.config, self.factory.stream.run
@@ -112,7 +123,7 @@ class _Recorder:
 
     @property
     def name(self) -> str:
-        return label(self.asked.attempt, self.question.step)
+        return self.asked.part(self.question.step)
 
     def before(self, request: Request) -> Request:
         fitted = self.meter.before(request)
@@ -187,7 +198,7 @@ class _Recorder:
                 "finish_reason": answer.finish_reason,
             },
             artifacts={f"response-{self.name}.json": recorded},
-            calls=record.calls + 1,
+            calls=record.calls + (not self.asked.purpose),
             cost_usd=record.cost_usd + answer.cost_usd,
             tokens=record.tokens + answer.usage,
             payments=paid(record.payments, self.asked.agent, answer),

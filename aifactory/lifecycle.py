@@ -15,6 +15,8 @@ from aifactory import (
     holds,
     landing,
     proposals,
+    reviewers,
+    reviewing,
     signing,
     verification,
 )
@@ -127,6 +129,7 @@ def verify(factory: Factory, task: Task, number: int, base: str, stage: Stage) -
     gate.check_programs(task, factory.config.policy.commands)
     agent = agents.find(agent_of(factory, task), factory.prompts)
     signing.check(factory.config.land, agent.name)
+    reviewers.check_author(agent.name, factory.config, factory.prompts)
     stop = factory.stop_of(task.task_id)
     job = Job(
         task=task,
@@ -148,9 +151,12 @@ def verify(factory: Factory, task: Task, number: int, base: str, stage: Stage) -
     try:
         if not candidate.changed:
             raise AnswerUnusable("the answer changes nothing: every file is already as it says")
-        record_proposal(factory, task, proposal, verification.patch_of(candidate))
+        patch = verification.patch_of(candidate)
+        record_proposal(factory, task, proposal, patch)
         stage.name = "gate"
         result = verification.judge(factory, task, candidate, stop)
+        stage.name = "review"
+        result = reviewing.reviewed(factory, task, proposal, patch, result, stop)
         accept(factory, task, candidate, result)
     finally:
         landing.discard(candidate)

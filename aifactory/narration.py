@@ -58,6 +58,7 @@ WORDS = {
     "command.finished": "ran",
     "gate.finished": "the gate is through",
     "gate.retried": "the gate is tried again",
+    "review.written": "the review is written",
     "test.quarantined": "a test fails now and then: it does not count for a while",
     "landing.waits": "waits to land",
     "landing.moved": "the target branch moved",

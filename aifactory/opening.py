@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aifactory import config, files, gate, git, landing, report, sandbox
+from aifactory import config, files, gate, git, landing, report, reviewers, sandbox
 from aifactory.annals import Annals
 from aifactory.chaos import weather
 from aifactory.enduring import naming_trouble
@@ -93,6 +93,8 @@ def assemble(
     options: Options,
     stack: ExitStack,
 ) -> Factory:
+    prompts = Prompts(layout, lambda name, why: told(stream, name, why))
+    reviewers.check(settings, prompts)
     ledger = Ledger(repository)
     stream.subscribe(ledger.note)
     journal = stack.enter_context(Journal(layout.journal))
@@ -124,7 +126,7 @@ def assemble(
         stream=stream,
         ledger=ledger,
         queue=queue,
-        prompts=Prompts(layout, lambda name, why: told(stream, name, why)),
+        prompts=prompts,
         models=models,
         purse=purse,
         flakes=Flakes(repository),

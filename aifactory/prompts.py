@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -160,6 +160,13 @@ class Prompts:
             return self._good[name]
         self._good[name] = prompt
         return prompt
+
+    def reviewing(self, name: str) -> Prompt:
+        """The agent with the question that every reviewer is asked, `_review.md`."""
+        agent = self.load(name)
+        template = self._partials()["_review.md"]
+        digest = sha256(f"{agent.sha256}\0{template}".encode())
+        return replace(agent, template=template, partials={}, sha256=digest)
 
     def _partials(self) -> dict[str, str]:
         """Every `_name.md`; the repository's own goes before the one that ships."""

@@ -90,6 +90,9 @@ class Model(Section):
 class Gate(Section):
     commands: Texts = Field((), description="Run in the sandbox on exactly what would land.")
     timeout: Positive = Field(600.0, description="Limit of one command, in seconds.")
+    reviewer: Text | None = Field(
+        None, description="The agent that reads what is green, with a model of another family."
+    )
     held_out: Text | None = Field(
         None,
         description="Checks that no agent sees: a directory outside the repository, or a ref.",
