@@ -9,7 +9,9 @@ from dataclasses import dataclass
 NOTHING, LITTLE, SOME, EXACT = range(4)  # strengths: always true, truth, order, equality
 MANY = 10**6  # cases of a parametrization that does not list them
 _SKIPS = frozenset({"skip", "skipif", "skipIf", "skipUnless", "xfail", "expectedFailure"})
-_LEAVES = frozenset({"skip", "xfail", "skipTest", "importorskip"})
+_CONDITIONAL = frozenset({"skipif", "skipIf", "skipUnless"})
+_HIDES = frozenset({"SkipTest", "__test__"})
+_LEAVES = frozenset({"skip", "xfail", "skipTest"})
 _EQUAL = frozenset(
     {
         *("assertEqual", "assertEquals", "assertListEqual", "assertDictEqual", "assertTupleEqual"),
@@ -48,6 +50,37 @@ def tests_of(source: bytes) -> dict[str, Case]:
     found = {test.name: test for test in _tests(module.body, "", around)}
     helpers = [node for node in module.body if not _is_test(node)]
     return found | {"": Case("", tuple(_strengths(helpers)), around, 1)}
+
+
+def dead_tests(source: bytes) -> set[str]:
+    """The tests that are never run, whatever the machine is; those that depend on it are not."""
+    module = ast.parse(source)
+    return set(_dead(module.body, "", any(map(_leaves, module.body))))
+
+
+def _dead(body: Iterable[ast.stmt], prefix: str, around: bool) -> Iterator[str]:
+    for node in body:
+        if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        skipped = around or any(map(_skips, node.decorator_list)) or any(map(_leaves, node.body))
+        if isinstance(node, ast.ClassDef):
+            yield from _dead(node.body, f"{prefix}{node.name}.", skipped)
+        elif skipped or _cases(node) == 0:
+            yield f"{prefix}{node.name}"
+
+
+def _leaves(node: ast.stmt) -> bool:
+    """Whether a statement by itself ends or hides a module, a class or a test."""
+    return (
+        isinstance(node, ast.Assign | ast.Raise | ast.Expr) and _marks([node]) > 0 and _skips(node)
+    )
+
+
+def _skips(node: ast.AST) -> bool:
+    """Whether what skips asks for no condition that could be otherwise."""
+    asked = (call for call in _calls(node) if _word(call.func) in _CONDITIONAL)
+    depends = any(not _literal(call.args[0]) for call in asked if call.args)
+    return _mentions(node, _SKIPS | _LEAVES | _HIDES) and not depends
 
 
 def _is_test(node: ast.stmt) -> bool:
@@ -133,12 +166,16 @@ def _in_expressions(node: ast.stmt) -> Iterator[int]:
 
 
 def _call_strength(word: str, call: ast.Call) -> int:
-    arguments = [ast.dump(one) for one in call.args]
-    if arguments and (
-        all(map(_literal, call.args)) or len(set(arguments[:2])) < len(arguments[:2])
-    ):
+    arguments = [ast.dump(one) for one in call.args[:2]]
+    if call.args and all(map(_literal, call.args)):
         return NOTHING
+    if len(set(arguments)) < len(arguments):
+        return LITTLE if any(map(_has_call, call.args)) else NOTHING
     return EXACT if word in _EQUAL else LITTLE if word in ("assertTrue", "assertFalse") else SOME
+
+
+def _has_call(node: ast.AST) -> bool:
+    return any(True for _ in _calls(node))
 
 
 def _strength(test: ast.expr) -> int:
@@ -157,7 +194,7 @@ def _strength(test: ast.expr) -> int:
 def _comparison(test: ast.Compare) -> int:
     sides = [ast.dump(side) for side in (test.left, *test.comparators)]
     if len(set(sides)) < len(sides):
-        return NOTHING
+        return LITTLE if _has_call(test) else NOTHING  # twice the same call: does it repeat?
     if any(isinstance(op, ast.Eq) for op in test.ops):
         return EXACT
     if all(isinstance(op, ast.NotEq | ast.Is | ast.IsNot) for op in test.ops):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 
-from aifactory.gate.assertions import EXACT, LITTLE, MANY, SOME, Case, tests_of
+from aifactory.gate.assertions import EXACT, LITTLE, MANY, SOME, Case, dead_tests, tests_of
 
 _COMMENT = re.compile(r"/\*.*?\*/|^\s*(?://|#(?!\[)).*?$", re.DOTALL | re.MULTILINE)
 _TESTS = re.compile(
@@ -60,8 +60,12 @@ def _python_losses(before: bytes, after: bytes | None, elsewhere: Collection[str
         yield f"is no Python any more: {error.msg}"
         return
     yield from _gone(old, new, elsewhere)
+    dead = dead_tests(after or b"")
     for name, test in new.items():
-        yield from _weaker(old.get(name) or Case(name, (), 0, 1), test, is_new=name not in old)
+        if before and name in old:
+            yield from _weaker(old[name], test)
+        else:
+            yield from _idle(test, dead)
 
 
 def _gone(
@@ -76,7 +80,15 @@ def _gone(
             yield f"{name} is gone"
 
 
-def _weaker(old: Case, new: Case, is_new: bool = False) -> Iterator[str]:
+def _idle(new: Case, dead: Collection[str]) -> Iterator[str]:
+    """What is wrong with a test that was not there before."""
+    if new.name in dead:
+        yield f"{new.name} is skipped"
+    if new.empty_ones:
+        yield f"{new.name} asserts what is true whatever the code does"
+
+
+def _weaker(old: Case, new: Case) -> Iterator[str]:
     name = new.name or "the module"
     if new.skips > old.skips:
         yield f"{name} is skipped"
@@ -84,7 +96,7 @@ def _weaker(old: Case, new: Case, is_new: bool = False) -> Iterator[str]:
         yield f"{name} asserts what is true whatever the code does"
     if any(new.of(strength) < old.of(strength) for strength in (LITTLE, SOME, EXACT)):
         yield f"{name} asserts less: {_count(new)} instead of {_count(old)}"
-    if new.cases < old.cases < MANY and not is_new:
+    if new.cases < old.cases < MANY:
         yield f"{name} has {new.cases} cases instead of {old.cases}"
 
 

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
-from aifactory import gate
+from aifactory import gate, policy
+from aifactory.errors import PolicyDenied
 from aifactory.gate import GateResult
-from aifactory.settings import Strength
+from aifactory.model import Change, Task
+from aifactory.settings import Policy, Strength
 from tests.gate.conftest import MakeRoom
 
 SUITE = "python -m pytest -q tests"
@@ -179,6 +181,18 @@ def test_a_cheat_is_refused_by_the_check_that_is_meant_for_it(name: str, judge: 
     found = judge(cheat.change, cheat.task, **cheat.strength)
     assert [verdict.check for verdict in found.red] == [cheat.check], found.message
     assert cheat.told in found.message
+
+
+@pytest.mark.parametrize("path", ["aifactory.toml", "scripts/verify.sh", "Makefile"])
+def test_an_edited_gate_is_refused_before_anything_runs(path: str) -> None:
+    with pytest.raises(PolicyDenied, match="is protected"):
+        policy.check(
+            Task(task_id="t1", description="a task"),
+            [Change(path=path, content=b"true")],
+            base_paths={path: "100644"},
+            policy=Policy(),
+            gate_commands=["make test"],
+        )
 
 
 MORE = "import calc\ndef test_more():\n    assert calc.add(1, 2) == 3\n"
