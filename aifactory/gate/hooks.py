@@ -48,6 +48,12 @@ def steering(path: str, before: bytes, after: bytes) -> Iterator[str]:
         yield from (f"changes [{key}], a setting of the test runner" for key in changed)
 
 
+def is_settings(path: str) -> bool:
+    """Whether a file holds settings of test runners, and perhaps much else."""
+    name = PurePosixPath(path).name
+    return name in _SETTINGS or name in _SECTIONS
+
+
 def _shadow(path: str) -> str:
     """The module of the test tools or of Python that a file would be imported for."""
     top, _, rest = path.partition("/")

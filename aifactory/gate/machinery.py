@@ -6,22 +6,27 @@ from collections.abc import Callable, Iterable, Iterator
 
 from aifactory.gate.awareness import awareness
 from aifactory.gate.base import Room
-from aifactory.gate.hooks import steering
+from aifactory.gate.hooks import is_settings, steering
 from aifactory.gate.levels import verdict_at
-from aifactory.gate.testfiles import is_code, named
+from aifactory.gate.testfiles import is_code, is_test, named
 from aifactory.model import Verdict
 
 Look = Callable[[str, bytes, bytes], Iterable[str]]
 
 
 class TestMachinery:
-    """No change to how tests are run, unless the task names the file."""
+    """No change to how tests are run, unless the task names the file.
+
+    Where there is no test yet, the settings of a runner are part of the work.
+    """
 
     __test__ = False
     name = "test machinery"
 
     def run(self, room: Room) -> Verdict | None:
-        others = (path for path in room.changed if not named(path, room.task.files))
+        fresh = not any(map(is_test, room.repository.tree(room.base)))
+        free = (*room.task.files, *(filter(is_settings, room.changed) if fresh else ()))
+        others = (path for path in room.changed if not named(path, free))
         return _verdict(room, self.name, others, steering, "untouched")
 
 

@@ -220,6 +220,16 @@ def test_an_honest_change_passes_with_every_check_on(name: str, judge: Any) -> N
     assert found.ok, found.evidence()
 
 
+def test_a_new_project_may_say_how_it_is_tested(make_quick_room: MakeRoom) -> None:
+    base = make_quick_room({"README.md": "to be written\n"}).tree
+    settings = '[tool.pytest.ini_options]\ntestpaths = ["tests"]\n'
+    new = {"pyproject.toml": settings, "package.json": '{"scripts": {"test": "jest"}}', **BASE}
+    found = gate.run(make_quick_room({**new, **HONEST}, SUITE, base=base))
+    assert found.ok, found.evidence()
+    hooked = {"conftest.py": "def pytest_pyfunc_call(pyfuncitem):\n    return True\n"}
+    assert not gate.run(make_quick_room(hooked, SUITE, base=base)).ok
+
+
 def test_what_the_task_names_is_a_warning(judge: Any) -> None:
     weaker = {**HONEST, TEST: EMPTIED.format("pass")}
     found = judge(weaker, {"files": ["calc.py", TEST]})
