@@ -2,50 +2,31 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from itertools import pairwise
 
 from aifactory.edits.blocks import Block, Line
 from aifactory.edits.diff import common_runs
-from aifactory.edits.likeness import KEYS, Level
+from aifactory.edits.elisions import Rows, across, elides
+from aifactory.edits.likeness import KEYS, Level, telling
 from aifactory.edits.view import View
-
-Rows = tuple[int | None, ...]
 
 _COMMON = 50  # a line that stands in more places than this does not help to find one
 _SLACK = 8  # lines that may have come in between
 _GAPS = 20  # places where a block may leave lines out
 _TRIES = 20
 _SIMILAR = 0.75
-_WORDS = (
-    r"rest|existing|unchanged|same|remain\w*|previous|omitted|other|more|code|before|above|"
-    r"below|keep|snip|etc|truncated|elided|skipped"
-)
-_ELISION = re.compile(
-    rf"\s*(?:#|//|/\*|\*|--|;+|%|<!--|\{{/\*|\"|')*\s*[\[(<]?(?:\.\.\.+|\u2026)"
-    rf"(?:[^\n]*\b(?:{_WORDS})\b[^\n]*)?[\])>]?\s*(?:\*/\}}?|-->)?\s*"
-    rf"|\s*(?:#|//|/\*|\*|--|;+|%|<!--)+[^\n]*\b(?:{_WORDS})\b[^\n]*(?:\.\.\.|\u2026)[^\n]*",
-    re.IGNORECASE,
-)
-
-
-def elides(text: str) -> bool:
-    """Whether a line stands for others that were left out: `...`, `# ... rest unchanged ...`."""
-    return (
-        len(text) < 200 and ("..." in text or "\u2026" in text) and bool(_ELISION.fullmatch(text))
-    )
-
-
 def find(block: Block, view: View) -> list[Rows]:
-    """Every place that fits: all removed lines, and two thirds of the kept ones, at least two."""
+    """Every place that fits: all removed lines, and two thirds of the kept ones, some of them lines
+    that say something, and one that stands nowhere else.
+    """
     gaps = [at for at, line in enumerate(block.old) if line.mark == " " and elides(line.text)]
     if len(gaps) > _GAPS:
         return []
     if gaps:
-        return _across(block, view, gaps)
+        return across(block, view, gaps)
     keys = [KEYS[Level.DRIFT](line.text) for line in block.old]
     found: dict[object, Rows] = {}
     best = 0
@@ -53,7 +34,7 @@ def find(block: Block, view: View) -> list[Rows]:
         if _keeps_all(block.old, keys, offset, view):
             return []
         rows = _aligned(keys, view, offset)
-        if _fits(block.old, keys, rows, view):
+        if _fits(block.old, keys, rows, view) and _is_close(block, keys, rows):
             spots = _spots(block, rows)
             found[spots] = max(rows, found.get(spots, ()), key=_count)
         else:
@@ -153,8 +134,10 @@ def _fits(old: Sequence[Line], keys: list[str], rows: Rows, view: View) -> bool:
         for line, key, row in zip(old, keys, rows, strict=True)
         if line.mark == " " and key
     ]
-    matched = sum(kept) + sum(1 for row in removed if row is not None)
-    if 3 * sum(kept) < 2 * len(kept) or matched < 2:
+    found = [key for key, row in zip(keys, rows, strict=True) if row is not None and telling(key)]
+    if 3 * sum(kept) < 2 * len(kept) or len(found) < (1 if removed else 2):
+        return False
+    if not any(len(view.rows()[key]) == 1 for key in found):
         return False
     return rows[-1] is not None or not _cut(keys[-1], rows, view)
 
@@ -192,59 +175,43 @@ def _cut(key: str, rows: Rows, view: View) -> bool:
     return any(line != key and line.startswith(key) for line in following)
 
 
-def _across(block: Block, view: View, gaps: list[int]) -> list[Rows]:
-    """The rows of a block that leaves lines out. Each part that changes something must have one
-    place between those of its neighbours; a part that does not may stay open.
+def _is_close(block: Block, keys: list[str], rows: Rows) -> bool:
+    """Whether the lines that say something and are around each change stand as close together in
+    the file as in the block. Around removed lines one line more or less may lie in between; added
+    ones have a place for certain only if there is one, or no empty line is out of place.
     """
-    bounds = list(zip([-1, *gaps], [*gaps, len(block.old)], strict=True))
-    parts = [block.old[low + 1 : high] for low, high in bounds]
-    starts = [_part(part, view) if part else [] for part in parts]
-    changed = _changed(block, gaps)
-    found: list[int | None] = [None] * len(parts)
-    for _ in parts:
-        for at, part in enumerate(parts):
-            inside = _between(starts[at], found, at, parts)
-            if not inside and part and at in changed:
-                return []
-            found[at] = inside[0] if len(inside) == 1 else None
-    if any(found[at] is None for at in changed if parts[at]):
-        return []
-    rows: list[int | None] = []
-    for at, part in enumerate(parts):
-        start = found[at]
-        rows += [None] if at else []
-        rows += [None] * len(part) if start is None else range(start, start + len(part))
-    return [tuple(rows)] if any(row is not None for row in rows) else []
+    sure = {at: row for at, row in enumerate(rows) if row is not None and telling(keys[at])}
+    return all(
+        _is_near(keys[above:below], sure[below] - sure[above], low == high)
+        for low, high in _changes(block)
+        for above, below in _pairs(list(sure), low, high)
+    )
 
 
-def _changed(block: Block, gaps: list[int]) -> set[int]:
-    """Which parts touch a removed or added line."""
-    changed: set[int] = set()
-    part = row = 0
-    for line in block.lines:
-        if line.mark == "+":
-            changed.add(part)
-            continue
-        if line.mark == "-":
-            changed.add(part)
-        part += row in gaps
-        row += 1
-    return changed
+def _is_near(span: Sequence[str], distance: int, inserts: bool) -> bool:
+    """Whether lines so far apart in the file may be those at both ends of a span of the block."""
+    slack = 1 if not inserts or (len(span) > 1 and all(map(telling, span))) else 0
+    return abs(distance - len(span)) <= slack or (inserts and distance == 1)
 
 
-def _between(
-    starts: list[int], found: list[int | None], at: int, parts: Sequence[Sequence[Line]]
-) -> list[int]:
-    """The places of a part below the nearest known part before it, above the one behind it."""
-    low = max((s + len(parts[i]) for i, s in enumerate(found[:at]) if s is not None), default=0)
-    high = min((s for s in found[at + 1 :] if s is not None), default=None)
-    size = len(parts[at])
-    return [s for s in starts if s >= low and (high is None or s + size <= high)]
+def _pairs(sure: list[int], low: int, high: int) -> Iterator[tuple[int, int]]:
+    """The nearest sure lines around a change, or those next to each end of its removed lines."""
+    inside = [at for at in sure if low <= at < high]
+    above = [at for at in sure if at < low][-1:]
+    below = [at for at in sure if at >= high][:1]
+    yield from pairwise([*above, *inside[:1]] if inside else [*above, *below])
+    yield from pairwise([*inside[-1:], *below])
 
 
-def _part(part: Sequence[Line], view: View) -> list[int]:
-    for level in (Level.EXACT, Level.SPACE, Level.INDENT, Level.LOOK):
-        places = view.places([KEYS[level](line.text) for line in part], level)
-        if places:
-            return places
-    return []
+def _changes(block: Block) -> Iterator[tuple[int, int]]:
+    """Where the changes are among the old lines: from, to."""
+    at = start = 0
+    touched = False
+    for line in (*block.lines, Line(" ", "")):
+        if line.mark == " ":
+            if touched:
+                yield start, at
+            at, start, touched = at + 1, at + 1, False
+        else:
+            touched = True
+            at += line.mark == "-"

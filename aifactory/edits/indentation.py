@@ -44,6 +44,8 @@ def shift_of(
     """
     if not added or all(pair.said == pair.true for pair in [*removed, *kept]):
         return SAME
+    if [pair.said for pair in [*removed, *kept]] == [""] and (kept or len(added) > 1):
+        raise NoShift  # the beginning of a text may have been stripped, and nothing else
     if converted := _converted([*removed, *kept]):
         return converted
     by_kept, by_removed = _majority(kept), _majority(removed)

@@ -20,6 +20,22 @@ class Place:
     rows: tuple[int | None, ...]
     level: Level
 
+    @property
+    def start(self) -> int | None:
+        """Where the block begins, judged by its first line that is there; None if it has none."""
+        return next((row - at for at, row in enumerate(self.rows) if row is not None), None)
+
+
+def is_open(block: Block, place: Place, view: View) -> bool:
+    """Whether lines are added above or below all others of the block, though the file goes on
+    there: nothing shows that no line is missing in between.
+    """
+    marks = "".join(line.mark for line in block.lines)
+    above, below = (text.lstrip("+") for text in (marks, marks[::-1]))
+    open_above = above != marks and above[:1] == " " and place.rows[0] != 0
+    open_below = below != marks[::-1] and below[:1] == " "
+    return open_above or (open_below and place.rows[-1] != len(view.lines) - 1)
+
 
 def find(block: Block, view: View, path: str) -> Place:
     """The place of `block` in the file. Raises EditRefused if there is none, or more than one."""

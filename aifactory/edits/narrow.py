@@ -10,6 +10,7 @@ from aifactory.edits.view import View
 
 _HEADING = re.compile(r"[A-Za-z_$]")
 _HEADING_BYTES = 80
+_CONTEXT = 3
 
 
 def narrow(block: Block, view: View, places: list[int], level: Level) -> list[int]:
@@ -19,14 +20,29 @@ def narrow(block: Block, view: View, places: list[int], level: Level) -> list[in
         places = at_end or places
     if block.anchors:
         places = _below(block.anchors, view, places)
-    if len(places) > 1 and block.heading:
-        under = [at for at in places if _heading(view, at) == block.heading.rstrip()]
-        places = under if len(under) == 1 else places
+    if len(places) > 1 and block.start is not None:
+        places = _shown(block, view, places) or places
     if len(places) > 1:
         untouched = [at for at in places if all(view.original[at : at + len(block.old)])]
         if level is Level.EXACT and len(untouched) == 1:
             places = untouched
     return places
+
+
+def _shown(block: Block, view: View, places: list[int]) -> list[int]:
+    """The place that the number of a diff names, if what Git shows around a change fits it only:
+    the unit that it is in, or that the file ends behind it.
+    """
+    marks = [line.mark for line in block.lines]
+    ended = [] if marks[-_CONTEXT:] == [" "] * _CONTEXT else _at_end(block, view, places)
+    headed = [at for at in places if _heading(view, at) == block.heading.rstrip()]
+    if not block.heading or any(_HEADING.match(line.text) for line in block.old):
+        headed = []
+    return next((found for found in (ended, headed) if found == [(block.start or 0) - 1]), [])
+
+
+def _at_end(block: Block, view: View, places: list[int]) -> list[int]:
+    return [at for at in places if at + len(block.old) == len(view.lines)]
 
 
 def _ends(view: View, row: int) -> bool:

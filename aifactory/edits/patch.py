@@ -20,7 +20,7 @@ def patched(text: str, update: Update, path: str, evidence: Evidence) -> str:
     """The text of a file after all blocks of `update`. Raises EditRefused."""
     blocks = list(update.blocks)
     if not update.in_order:
-        return _at_once(text, blocks, path, evidence)
+        return _as_git_says(text, update, path, evidence) or _at_once(text, blocks, path, evidence)
     if len(blocks) > 1 and all(block.literal is None and not block.others for block in blocks):
         try:
             return _at_once(text, blocks, path, evidence)
@@ -31,23 +31,42 @@ def patched(text: str, update: Update, path: str, evidence: Evidence) -> str:
 
 def _at_once(text: str, blocks: list[Block], path: str, evidence: Evidence) -> str:
     view = View(text)
-    places = _places(blocks, view, path)
+    found = _places(blocks, view, path)
+    return _spliced(blocks, numbers.decide(blocks, found, view), view, path, evidence)
+
+
+def _as_git_says(text: str, update: Update, path: str, evidence: Evidence) -> str | None:
+    """The text with every block where its number says, if that gives the blob that is named."""
+    if not update.identity or not numbers.is_blob(text, update.identity[0]):
+        return None
+    blocks, view = list(update.blocks), View(text)
+    places = numbers.named(blocks, _places(blocks, view, path))
+    after = _spliced(blocks, places, view, path, evidence)
+    return after if numbers.is_blob(after, update.identity[1]) else None
+
+
+def _places(blocks: list[Block], view: View, path: str) -> list[Place | Ambiguous]:
+    found: list[Place | Ambiguous] = []
+    for block in blocks:
+        try:
+            place = find(block, view, path)
+        except Ambiguous as unclear:
+            found.append(unclear)
+            continue
+        numbers.check(block, place, view, path)
+        found.append(place)
+    return found
+
+
+def _spliced(
+    blocks: list[Block], places: list[Place], view: View, path: str, evidence: Evidence
+) -> str:
     found = [
         splice
         for block, place in zip(blocks, places, strict=True)
         for splice in splices(block, place, view, path, evidence)
     ]
     return view.spliced(_in_order(found, path))
-
-
-def _places(blocks: list[Block], view: View, path: str) -> list[Place]:
-    found: list[Place | Ambiguous] = []
-    for block in blocks:
-        try:
-            found.append(find(block, view, path))
-        except Ambiguous as unclear:
-            found.append(unclear)
-    return numbers.decide(blocks, found, view)
 
 
 def _one_by_one(text: str, blocks: list[Block], path: str, evidence: Evidence) -> str:

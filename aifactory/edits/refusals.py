@@ -54,6 +54,22 @@ def not_found(block: Block, view: View, path: str) -> EditRefused:
     )
 
 
+def taken_by_others(block: Block, view: View, row: int, path: str) -> EditRefused:
+    return EditRefused(
+        f"{path}: edit {block.number} names line {row + 1}, where the lines around it are, but not "
+        "all of its own; those stand elsewhere",
+        next_step="look at the file as it is now, and say which place is meant",
+        evidence=_numbered(view, row, min(_SHOWN, max(3, len(block.old)))),
+    )
+
+
+def one_sided(block: Block, path: str) -> EditRefused:
+    return EditRefused(
+        f"{path}: edit {block.number} adds lines at its edge, and does not show what follows there",
+        next_step="give three lines above and three lines below every change",
+    )
+
+
 def no_lines(block: Block, path: str) -> EditRefused:
     return EditRefused(
         f"{path}: edit {block.number} adds lines but does not say where",

@@ -22,7 +22,7 @@ def replaced(text: str, block: Block, path: str, evidence: Evidence) -> str | No
         return None
     if text.find(old, at + 1) >= 0:
         raise _twice(text, old, at, block, path)
-    if _is_foreign(new, old, text):
+    if _is_foreign(new, old, text) or _is_outdented(new, text, at):
         return None
     evidence.exact_bytes |= holds_odd_bytes(old)
     new = _in_characters(text, old, new, evidence, block, path)
@@ -116,12 +116,21 @@ def _is_foreign(new: str, old: str, text: str) -> bool:
     """
     tabs = ("\n\t" in new or new.startswith("\t")) and "\t" not in old
     spaces = ("\n  " in new or new.startswith("  ")) and "  " not in old
-    if (tabs or spaces) and View(text).is_foreign("\t" if tabs else "  ", 1):
+    if (tabs or spaces) and View(text).is_foreign("\t" if tabs else "  "):
         return True
     if "\t" not in text or "  " not in new:
         return False
     view, depths = View(text), {indent(line) for line in added_lines(old, new)}
     return any(depth and view.writes_otherwise(depth) for depth in depths)
+
+
+def _is_outdented(new: str, text: str, at: int) -> bool:
+    """Whether the old text begins behind the indentation of its line, and the new one has lines
+    that are indented less: then both may have lost it.
+    """
+    before = text[text.rfind("\n", 0, at) + 1 : at]
+    below = [line for line in new.split("\n")[1:] if line.strip()]
+    return bool(before) and not before.strip() and any(len(indent(b)) < len(before) for b in below)
 
 
 def _is_there(text: str, old: str, new: str, at: int) -> bool:

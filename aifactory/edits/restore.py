@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from aifactory.edits import typography
 from aifactory.edits.blocks import Write
 from aifactory.edits.diff import changes, common_runs
-from aifactory.edits.drift import elides
+from aifactory.edits.elisions import elides
 from aifactory.edits.evidence import Evidence
 from aifactory.edits.likeness import LOOKS, fold, fold_bytes, is_decomposed, lost_looks
 from aifactory.edits.style import in_characters

@@ -9,8 +9,8 @@ from aifactory.edits import typography
 from aifactory.edits.blocks import Block, Line
 from aifactory.edits.evidence import Evidence
 from aifactory.edits.indentation import NoShift
-from aifactory.edits.likeness import bare
-from aifactory.edits.match import Place
+from aifactory.edits.likeness import Level, bare
+from aifactory.edits.match import Place, is_open
 from aifactory.edits.style import Style, style_of, text_in
 from aifactory.edits.text import BOM, FileLine
 from aifactory.edits.view import Splice, View
@@ -30,6 +30,12 @@ class _Run:
 
 def splices(block: Block, place: Place, view: View, path: str, evidence: Evidence) -> list[Splice]:
     """What the block does to the rows of the file. Raises EditRefused if that is not clear."""
+    if place.level is Level.DRIFT and is_open(block, place, view):
+        raise EditRefused(
+            f"{path}: edit {block.number} adds lines at its edge, and not all of its other lines "
+            "are in the file",
+            next_step="copy the lines above and below from the file as it is now",
+        )
     try:
         style = style_of(block, place, view, path, evidence)
         _check_characters(block, style, view, path, evidence)
@@ -55,11 +61,12 @@ def _first(place: Place) -> int:
 
 
 def _runs(block: Block, place: Place, view: View, path: str) -> Iterator[_Run]:
+    """What changes, between the lines that are around it both in the block and in the file."""
     if not block.old:
         yield _Run(len(view.lines), len(view.lines), block.lines)
         return
     rows = iter(place.rows)
-    before: int | None = None
+    above: int | None = None
     removed: list[int] = []
     added: list[Line] = []
     for line in block.lines:
@@ -71,10 +78,10 @@ def _runs(block: Block, place: Place, view: View, path: str) -> Iterator[_Run]:
             removed.append(row if row is not None else -1)
             continue
         if removed or added:
-            yield _run(removed, added, (before, row), block, path)
-        removed, added, before = [], [], row
+            yield _run(removed, added, (above, row), block, path)
+        removed, added, above = [], [], row
     if removed or added:
-        yield _run(removed, added, (before, None), block, path)
+        yield _run(removed, added, (above, None), block, path)
 
 
 def _run(
@@ -84,17 +91,20 @@ def _run(
     block: Block,
     path: str,
 ) -> _Run:
-    before, after = around
+    above, below = around
     if removed:
-        return _Run(removed[0], removed[-1] + 1, tuple(added))
-    if before is not None and after in (None, before + 1):
-        return _Run(before + 1, before + 1, tuple(added))
-    if before is None and after is not None:
-        return _Run(after, after, tuple(added))
-    raise EditRefused(
-        f"{path}: edit {block.number}: lines around an added one are not where the answer has them",
-        next_step="copy the lines above and below from the file as it is now",
-    )
+        low, high = removed[0], removed[-1] + 1
+    else:
+        low = high = above + 1 if above is not None else below or 0
+    apart = above not in (None, low - 1) or below not in (None, high)
+    nowhere = not removed and around == (None, None)
+    if nowhere or (apart and added and len(added) != len(removed)):
+        raise EditRefused(
+            f"{path}: edit {block.number}: lines around an added one are not where the answer has "
+            "them",
+            next_step="copy the lines above and below from the file as it is now",
+        )
+    return _Run(low, high, tuple(added))
 
 
 def _splice(run: _Run, style: Style, block: Block, view: View, path: str) -> Splice:

@@ -34,7 +34,6 @@ from aifactory.errors import EditRefused
 
 _WHITE = " \t\r"
 _ACCENT = re.compile("[\u0300-\u036f]")
-_MANY = 3  # indented lines that show how a file is indented
 _QUOTES = frozenset("'\"")
 _HIGH = re.compile("[\u0080-\u00ff]")
 _ODD = re.compile("[\udc80-\udcff]")
@@ -49,7 +48,9 @@ class Style:
     trimmed: bool  # the answer has white space at the end of lines where the file has none
     faithful: bool  # the answer has the file's line ends
     known: dict[str, str]  # removed lines as the answer has them, and as the file has them
+    unclear: frozenset[str]  # lines of the answer that are two different ones in the file
     depths: frozenset[str]  # the indentations of the lines that were found
+    spaced: bool  # no line of the block begins with a tab
     evidence: Evidence
 
 
@@ -81,9 +82,16 @@ def style_of(block: Block, place: Place, view: View, path: str, evidence: Eviden
         trimmed=any(_trails(bare(line.text)) and not _trails(true.text) for line, true in pairs),
         faithful=faithful and not (evidence.returns and "\r\n" not in view.ends),
         known={line.text: true.text for line, true in pairs if line.mark == "-"},
+        unclear=_unclear(told),
         depths=frozenset(indent(line.text) for line, _ in told),
+        spaced=not any(line.text.startswith("\t") for line in block.lines),
         evidence=evidence,
     )
+
+
+def _unclear(told: _Told) -> frozenset[str]:
+    first: dict[str, str] = {}
+    return frozenset(a.text for a, b in told if first.setdefault(a.text, b.text) != b.text)
 
 
 def holds_odd_bytes(text: str) -> bool:
@@ -104,7 +112,7 @@ def _shift(block: Block, told: _Told, view: View, evidence: Evidence) -> Shift:
     def witnesses(mark: str) -> list[Pair]:
         return [Pair(folded_indent(a.text), indent(b.text)) for a, b in told if a.mark == mark]
 
-    known = {line.text for line in block.old}
+    known = {line.text for line in block.old if line.mark == "-"}
     added = [
         folded_indent(line.text)
         for line in block.lines
@@ -130,6 +138,8 @@ def _learn(told: _Told, evidence: Evidence) -> None:
 
 def text_in(style: Style, line: Line, view: View, label: str) -> str:
     """The text of an added line in the file's style. Raises EditRefused or NoShift."""
+    if line.text in style.unclear:
+        raise NoShift
     if line.text in style.known:
         return style.known[line.text]
     text = in_characters(bare(line.text), style.evidence, view, label)
@@ -188,12 +198,11 @@ def _in_tabs(text: str, style: Style, view: View) -> str:
     shift = style.evidence.tabs
     white = next((white for white in ("\t", "  ") if white in said), "")
     told = any(white in depth for depth in style.depths)
-    least = 1 if shift else _MANY
     if not white or not text.strip(_WHITE):
         return text
-    if said not in style.depths and view.writes_otherwise(said):
+    if style.spaced and said not in style.depths and view.writes_otherwise(said):
         raise NoShift
-    if told or not view.is_foreign(white, least):
+    if told or not view.is_foreign(white):
         return text
     true = shifted(said, shift) if shift else None
     if true is None:

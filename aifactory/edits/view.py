@@ -39,12 +39,10 @@ class View:
         """Every indentation that the file had at first, and how often."""
         return Counter(indent(line.text) for line in self.lines if line.text.strip())
 
-    def is_foreign(self, white: str, least: int) -> bool:
-        """Whether no line is indented with `white`, a tab or two spaces, but at least so many
-        are with the other.
-        """
+    def is_foreign(self, white: str) -> bool:
+        """Whether lines are indented, but none with `white`: a tab, or two spaces."""
         other = "  " if white == "\t" else "\t"
-        return not self._count(white) and self._count(other) >= least
+        return not self._count(white) and self._count(other) > 0
 
     def writes_otherwise(self, white: str) -> bool:
         """Whether the file writes an indentation of spaces with tabs, and never as here."""

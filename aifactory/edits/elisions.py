@@ -1,0 +1,89 @@
+"""Lines of an answer that stand for others, left out: `...`, `# rest of the file unchanged`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from aifactory.edits.blocks import Block, Line
+from aifactory.edits.likeness import KEYS, Level
+from aifactory.edits.view import View
+
+Rows = tuple[int | None, ...]
+"""The row of each kept or removed line of a block, None for one that is not in the file."""
+
+_WORDS = (
+    r"rest|existing|unchanged|same|remain\w*|previous|omitted|other|more|code|before|above|"
+    r"below|keep|snip|etc|truncated|elided|skipped"
+)
+_ELISION = re.compile(
+    rf"\s*(?:#|//|/\*|\*|--|;+|%|<!--|\{{/\*|\"|')*\s*[\[(<]?(?:\.\.\.+|\u2026)"
+    rf"(?:[^\n]*\b(?:{_WORDS})\b[^\n]*)?[\])>]?\s*(?:\*/\}}?|-->)?\s*"
+    rf"|\s*(?:#|//|/\*|\*|--|;+|%|<!--)+[^\n]*\b(?:{_WORDS})\b[^\n]*(?:\.\.\.|\u2026)[^\n]*",
+    re.IGNORECASE,
+)
+
+
+def elides(text: str) -> bool:
+    """Whether a line stands for others that were left out: `...`, `# ... rest unchanged ...`."""
+    return (
+        len(text) < 200 and ("..." in text or "\u2026" in text) and bool(_ELISION.fullmatch(text))
+    )
+
+
+def across(block: Block, view: View, gaps: list[int]) -> list[Rows]:
+    """The rows of a block that leaves lines out. Each part that changes something must have one
+    place between those of its neighbours; a part that does not may stay open.
+    """
+    bounds = list(zip([-1, *gaps], [*gaps, len(block.old)], strict=True))
+    parts = [block.old[low + 1 : high] for low, high in bounds]
+    starts = [_part(part, view) if part else [] for part in parts]
+    changed = _changed(block, gaps)
+    found: list[int | None] = [None] * len(parts)
+    for _ in parts:
+        for at, part in enumerate(parts):
+            inside = _between(starts[at], found, at, parts)
+            if not inside and part and at in changed:
+                return []
+            found[at] = inside[0] if len(inside) == 1 else None
+    if any(found[at] is None for at in changed if parts[at]):
+        return []
+    rows: list[int | None] = []
+    for at, part in enumerate(parts):
+        start = found[at]
+        rows += [None] if at else []
+        rows += [None] * len(part) if start is None else range(start, start + len(part))
+    return [tuple(rows)] if any(row is not None for row in rows) else []
+
+
+def _changed(block: Block, gaps: list[int]) -> set[int]:
+    """Which parts touch a removed or added line."""
+    changed: set[int] = set()
+    part = row = 0
+    for line in block.lines:
+        if line.mark == "+":
+            changed.add(part)
+            continue
+        if line.mark == "-":
+            changed.add(part)
+        part += row in gaps
+        row += 1
+    return changed
+
+
+def _between(
+    starts: list[int], found: list[int | None], at: int, parts: Sequence[Sequence[Line]]
+) -> list[int]:
+    """The places of a part below the nearest known part before it, above the one behind it."""
+    low = max((s + len(parts[i]) for i, s in enumerate(found[:at]) if s is not None), default=0)
+    high = min((s for s in found[at + 1 :] if s is not None), default=None)
+    size = len(parts[at])
+    return [s for s in starts if s >= low and (high is None or s + size <= high)]
+
+
+def _part(part: Sequence[Line], view: View) -> list[int]:
+    for level in (Level.EXACT, Level.SPACE, Level.INDENT, Level.LOOK):
+        places = view.places([KEYS[level](line.text) for line in part], level)
+        if places:
+            return places
+    return []
