@@ -18,6 +18,8 @@ _SLACK = 8  # lines that may have come in between
 _GAPS = 20  # places where a block may leave lines out
 _TRIES = 20
 _SIMILAR = 0.75
+
+
 def find(block: Block, view: View) -> list[Rows]:
     """Every place that fits: all removed lines, and two thirds of the kept ones, some of them lines
     that say something, and one that stands nowhere else.

@@ -12,6 +12,16 @@ from aifactory.edits.view import View
 Rows = tuple[int | None, ...]
 """The row of each kept or removed line of a block, None for one that is not in the file."""
 
+_LONG = 200
+_SAYS = re.compile(
+    r"\s*(?:#|//|/\*|\*|--|;+|%|<!--|\{/\*)+\s*[\[(<]?(?:the |all |other |your )*(?:"
+    r"(?:rest|remainder|remaining)\b[^\n]*\b(?:same|unchanged|here|file|code|lines|content)"
+    r"|existing \w+(?: here| goes here| remains| stays)?"
+    r"|(?:\w+ )?(?:unchanged|omitted)(?: for brevity)?"
+    r"|(?:same|code) as (?:before|above)|no changes?(?: here)?"
+    r")[^\w\n]*",
+    re.IGNORECASE,
+)
 _WORDS = (
     r"rest|existing|unchanged|same|remain\w*|previous|omitted|other|more|code|before|above|"
     r"below|keep|snip|etc|truncated|elided|skipped"
@@ -27,8 +37,13 @@ _ELISION = re.compile(
 def elides(text: str) -> bool:
     """Whether a line stands for others that were left out: `...`, `# ... rest unchanged ...`."""
     return (
-        len(text) < 200 and ("..." in text or "\u2026" in text) and bool(_ELISION.fullmatch(text))
+        len(text) < _LONG and ("..." in text or "\u2026" in text) and bool(_ELISION.fullmatch(text))
     )
+
+
+def leaves_out(text: str) -> bool:
+    """Whether a line of a whole file stands for others; a comment may say so without dots."""
+    return elides(text) or (len(text) < _LONG and bool(_SAYS.fullmatch(text)))
 
 
 def across(block: Block, view: View, gaps: list[int]) -> list[Rows]:

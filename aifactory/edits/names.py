@@ -56,8 +56,11 @@ def _check_prose(path: str, tree: Tree) -> None:
 
 
 def _meant(step: Write, path: str, tree: Tree) -> str | None:
-    """A file with nearly this name and nearly this text."""
+    """A file with nearly this text, and this name but for a slip or the first folder."""
     letters = Counter(path)
+    below = path.partition("/")[2]
+    if below and _is_alike(step.text, tree.read(below) or b""):
+        return below
     for other in tree.paths():
         if other.casefold() == path.casefold():
             return other

@@ -24,7 +24,7 @@ def tidy(name: str) -> str:
 
 def check(path: str, tree: Tree) -> None:
     """Raise ScopeViolation if writing `path` could reach outside of the tree."""
-    if why := refusal(path):
+    if why := refusal(path) or ("is not below the root" if path[:1] == "~" else None):
         raise ScopeViolation(
             f"the path {path!r} {why}", next_step="name files by paths relative to the root"
         )

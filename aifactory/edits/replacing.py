@@ -89,6 +89,12 @@ def _with_ends(text: str, old: str, new: str, at: int, label: str) -> str:
         crlf = old.count("\n") == old.count("\r\n")
     if crlf and "\r\n" not in new:
         return new.replace("\n", "\r\n")
+    bare = new.count("\n") - new.count("\r\n")
+    if crlf and bare and text.count("\n") == text.count("\r\n"):
+        raise EditRefused(
+            f"{label} adds lines with LF to a file that has none",
+            next_step="end the lines as the file does",
+        )
     if not crlf and "\r\n" in new and "\r" not in old and "\r\n" not in text:
         if new.count("\r\n") < new.count("\n"):
             raise EditRefused(

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from aifactory.edits import typography
 from aifactory.edits.blocks import Write
 from aifactory.edits.diff import changes, common_runs
-from aifactory.edits.elisions import elides
+from aifactory.edits.elisions import leaves_out
 from aifactory.edits.evidence import Evidence
-from aifactory.edits.likeness import LOOKS, fold, fold_bytes, is_decomposed, lost_looks
-from aifactory.edits.style import in_characters
+from aifactory.edits.likeness import fold, fold_bytes, indent, is_decomposed
+from aifactory.edits.strays import Pairs, in_file_text
 from aifactory.edits.text import BOM, FileLine, join, split
 from aifactory.edits.view import View
 from aifactory.errors import EditRefused
 
 _ELIDED = 2  # lines that must go where a line of dots comes, for the dots to stand for them
-_GAINED = 3  # lines that must gain white space at their end for it to be a slip
-_STRAYS = 2  # lines that must stray in the same way to show a way of writing
+_ENTITY = re.compile(r"&(?:lt|gt|amp|quot|#\d+);")
+_SIGN = re.compile("[<>&]")
 _NEAR = 3  # lines around a new one whose ends must agree, where a file mixes them
 _WHITE = " \t\r"
-Pairs = list[tuple[int, int]]
 
 
 def restore(old: str, step: Write, path: str, evidence: Evidence) -> str:
@@ -36,13 +35,15 @@ def restore(old: str, step: Write, path: str, evidence: Evidence) -> str:
     if before == after or not before:
         return text
     _check_elided(before, after, path)
+    _check_form(before, after, path)
     key = fold_bytes if "\ufffd" in text else fold
     pairs = _pairs(before, after, lambda line: key(line).rstrip(_WHITE))
     if not len(pairs) == len(before) == len(after):
-        after = _in_file_text(before, after, pairs, View(old), path, evidence)
-        after = _with_ends(before, after, pairs, path, evidence)
+        after = in_file_text(before, after, pairs, View(old), path, evidence)
     else:
         after = [_composed(before[a], after[b]) for a, b in pairs]
+    if [line.text for line in before] != [line.text for line in after]:
+        after = _with_ends(before, after, pairs, path, evidence)
     if not step.exact_end and after and not before[-1].end and _same_end(before, after):
         after[-1] = FileLine(after[-1].text, "")
     return join(after)
@@ -67,132 +68,61 @@ def _pairs(before: list[FileLine], after: list[FileLine], key: Callable[[str], s
 
 def _check_elided(before: list[FileLine], after: list[FileLine], path: str) -> None:
     """Raise if a line of the answer stands for lines of the file that it leaves out."""
-    dots = [at for at, line in enumerate(after) if elides(line.text)]
     there = {line.text for line in before}
-    dots = [at for at in dots if after[at].text not in there]
+    texts = [line.text for line in after]
+    dots = [at for at, text in enumerate(texts) if text not in there and leaves_out(text)]
+    dots = [at for at in dots if not _is_body(texts, at, there)]
     if not dots:
         return
-    found = changes([line.text for line in before], [line.text for line in after])
+    found = changes([line.text for line in before], texts)
     gone = [change for change in found if change.old_to - change.old_from >= _ELIDED]
     for at in dots:
         if any(change.new_from <= at < change.new_to for change in gone):
             raise EditRefused(
-                f"{path}: line {at + 1} of the answer, {after[at].text.strip()[:80]!r}, stands "
+                f"{path}: line {at + 1} of the answer, {texts[at].strip()[:80]!r}, stands "
                 "for lines that are left out",
                 next_step="give the full text of the file",
             )
 
 
-def _in_file_text(
-    before: list[FileLine],
-    after: list[FileLine],
-    pairs: Pairs,
-    view: View,
-    path: str,
-    evidence: Evidence,
-) -> list[FileLine]:
-    """The lines with the file's characters, where the answer strays from them throughout."""
-    strays = [(a, b) for a, b in pairs if before[a].text != after[b].text]
-    gained = {b: before[a].text for a, b in strays if _gains(before[a].text, after[b].text)}
-    true = {b: before[a].text for a, b in strays if _is_slip(before[a].text, after[b].text)}
-    trimmed = len(gained) >= _GAINED
-    true |= gained if trimmed else {}
-    evidence.composed |= any(is_decomposed(after[b].text) for b in true)
-    least = 1 if evidence.plain or evidence.lost else _STRAYS
-    texts = [(before[a].text, after[b].text) for a, b in pairs]
-    if _is_throughout(texts, least):
-        true |= {b: before[a].text for a, b in strays if _looks(before[a].text, after[b].text)}
-        _learn([(before[a].text, after[b].text) for a, b in strays], evidence)
-    elif len(pairs) < max(len(before), len(after)):
-        _check_strays(texts, path)
-    same = {b for _, b in pairs}
-    fresh = [line.text for at, line in enumerate(after) if at not in same]
-    typography.check(fresh, view, path, path, evidence)
-    result = []
-    for at, line in enumerate(after):
-        text = true.get(at, line.text)
-        if at not in same:
-            text = in_characters(text, evidence, view, f"{path}: line {at + 1} of the answer")
-            text = text.rstrip(_WHITE) if trimmed else text
-        result.append(FileLine(text, line.end))
-    return result
+def _is_body(texts: list[str], at: int, there: set[str]) -> bool:
+    """Whether dots are all that a new function or class of Python has in it."""
+    above = texts[at - 1] if at else ""
+    return texts[at].strip() == "..." and above.rstrip().endswith(":") and above not in there
 
 
-def _gains(true: str, said: str) -> bool:
-    """Whether the answer has white space at the end of a line where the file has none."""
-    return said != true and said.rstrip(_WHITE) == true
-
-
-def _is_slip(true: str, said: str) -> bool:
-    """Whether the answer's line is the file's, with bytes lost or accents set apart."""
-    if is_decomposed(said) and not is_decomposed(true):
-        return True
-    odd = any("\udc80" <= char <= "\udcff" for char in true)
-    return odd and true.rstrip(_WHITE) != said.rstrip(_WHITE)
-
-
-def _looks(true: str, said: str) -> bool:
-    return true.rstrip(_WHITE) != said.rstrip(_WHITE)
-
-
-def _is_throughout(texts: Sequence[tuple[str, str]], least: int) -> bool:
-    """Whether no line kept any of the characters that others lost, nor any of their kind: a way
-    of writing, not a change.
+def _check_form(before: list[FileLine], after: list[FileLine], path: str) -> None:
+    """Raise if all tabs have become spaces, or spaces tabs, or signs entities of HTML, beside
+    another change: the form of the answer as likely as a part of the change.
     """
-    lost: set[str] = set()
-    count = 0
-    for true, said in texts:
-        if _looks(true, said):
-            lost |= _marks(true) - _marks(said)
-            count += 1
-    kinds = lost | {char for kind in _KINDS if lost & kind for char in kind}
-    return (
-        count >= least
-        and bool(lost)
-        and not any(kinds & _marks(true) for true, said in texts if not _looks(true, said))
+    old, new = ([line.text for line in lines] for lines in (before, after))
+    known = {text.strip(): indent(text) for text in old}
+    if known.keys() == {text.strip() for text in new}:
+        return
+    turned = any(
+        text.strip() in known and ("\t" in indent(text)) != ("\t" in known[text.strip()])
+        for text in new
+        if indent(text)
+    )
+    if turned and _indents_with_tabs(old) != _indents_with_tabs(new):
+        what = "tabs and spaces at the start of lines are not those of the file"
+    elif _escapes(new) and not _escapes(old):
+        what = "`<`, `>` and `&` are written as entities of HTML"
+    else:
+        return
+    raise EditRefused(
+        f"{path}: {what}; whether that is meant is not clear",
+        next_step="copy the lines that do not change letter by letter, or use edits",
     )
 
 
-def _check_strays(texts: Sequence[tuple[str, str]], path: str) -> None:
-    """Raise if characters of the file are written otherwise beside another change, and none of
-    them is left: a slip as likely as a part of the change.
-    """
-    strays = [(true, said) for true, said in texts if _looks(true, said)]
-    gone = set().union(*(_marks(true) - _marks(said) for true, said in strays))
-    left = set().union(*(_marks(true) for true, said in texts if not _looks(true, said)))
-    if gone and not gone & left:
-        raise EditRefused(
-            f"{path}: {sorted(gone)[0]!r} is written otherwise in the answer; whether it is "
-            "meant to change is not clear",
-            next_step="copy the lines that do not change letter by letter, or use edits",
-        )
+def _indents_with_tabs(texts: list[str]) -> bool:
+    return any(text.startswith("\t") for text in texts)
 
 
-def _marks(text: str) -> set[str]:
-    """The characters of a line that have look-alikes, or are look-alikes, or have accents."""
-    return {
-        char
-        for char in text
-        if ord(char) in LOOKS or char in _PLAIN or (char > "\x7f" and _accented(char))
-    }
-
-
-_PLAIN = frozenset("".join(LOOKS.values())) - {" ", "."}
-_KINDS = (frozenset("'\""), frozenset("\u2018\u2019\u201c\u201d"))
-
-
-def _accented(char: str) -> bool:
-    return unicodedata.normalize("NFD", char) != char
-
-
-def _learn(texts: Sequence[tuple[str, str]], evidence: Evidence) -> None:
-    for true, said in texts:
-        for char in set(said) - set(true):
-            plain = LOOKS.get(ord(char))
-            if plain and plain in true:
-                evidence.plain[ord(char)] = plain
-        evidence.lost |= lost_looks(true, said)
-        evidence.composed |= is_decomposed(said) and not is_decomposed(true)
+def _escapes(texts: list[str]) -> bool:
+    whole = "\n".join(texts)
+    return bool(_ENTITY.search(whole)) and not _SIGN.search(_ENTITY.sub("", whole))
 
 
 def _with_ends(

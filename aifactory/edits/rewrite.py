@@ -143,9 +143,9 @@ def _ends(run: _Run, style: Style, block: Block, view: View, path: str) -> list[
     """
     said = ["\r\n" if line.text.endswith("\r") else "\n" for line in run.added]
     kinds = view.ends
-    if style.faithful and _foreign(run, block, kinds):
+    if style.faithful and (foreign := _foreign(run, block, kinds)):
         raise EditRefused(
-            f"{path}: edit {block.number} adds lines with CRLF to a file that has none",
+            f"{path}: edit {block.number} adds lines with {foreign} to a file that has none",
             next_step="end the lines as the file does",
         )
     if style.faithful and (block.old or not kinds) and not (len(set(said)) > 1 == len(kinds)):
@@ -161,11 +161,17 @@ def _ends(run: _Run, style: Style, block: Block, view: View, path: str) -> list[
     return [next(iter(kinds), "\n")] * len(run.added)
 
 
-def _foreign(run: _Run, block: Block, kinds: frozenset[str]) -> bool:
-    """Whether lines are added with CRLF to a file of line feeds, and not to change that."""
-    removed = {line.text for line in block.lines if line.mark == "-"}
-    returns = [line.text for line in run.added if line.text.endswith("\r")]
-    return kinds == {"\n"} and any(bare(text) not in removed for text in returns)
+def _foreign(run: _Run, block: Block, kinds: frozenset[str]) -> str:
+    """The kind of line ends that added lines have and the file has not, "" if they have none such,
+    or if just that is what changes.
+    """
+    removed = {bare(line.text) for line in block.lines if line.mark == "-"}
+    fresh = [line.text for line in run.added if bare(line.text) not in removed and line.ended]
+    if kinds == {"\n"} and any(text.endswith("\r") for text in fresh):
+        return "CRLF"
+    if kinds == {"\r\n"} and not all(text.endswith("\r") for text in fresh):
+        return "LF" if any(line.text.endswith("\r") for line in block.lines) else ""
+    return ""
 
 
 def _last(run: _Run, lines: list[FileLine], block: Block, view: View) -> Splice:

@@ -168,19 +168,23 @@ def in_characters(text: str, evidence: Evidence, view: View, label: str) -> str:
 
 
 def _plain(text: str, evidence: Evidence, view: View, label: str) -> str:
-    """The text in plain characters, if it has none of them itself: then it is not affected."""
-    if any(plain.strip() and plain in text for plain in evidence.plain.values()):
-        return text
+    """The text with plain characters for those that are known to stand for them, unless it has
+    both: then it is not affected.
+    """
     quotes = bool(_QUOTES & set(evidence.plain.values()))
+    known: dict[int, str] = {}
     for char in set(text):
         plain = LOOKS.get(ord(char))
-        known = ord(char) in evidence.plain
-        if (known and view.holds(char)) or (quotes and plain in _QUOTES and not known):
+        if plain is None or (plain.strip() and plain in text):
+            continue
+        slip = ord(char) in evidence.plain
+        if (slip and view.holds(char)) or (quotes and plain in _QUOTES and not slip):
             raise EditRefused(
                 f"{label} adds {char!r}: whether {plain!r} is meant is not clear",
                 next_step="write plain quotes and dashes where the file has them",
             )
-    return text.translate(evidence.plain)
+        known |= {ord(char): plain} if slip else {}
+    return text.translate(known)
 
 
 def in_latin(text: str, evidence: Evidence, view: View, label: str) -> str:

@@ -16,7 +16,11 @@ _PROSE = re.compile(
     re.IGNORECASE,
 )
 _QUOTE = re.compile("[\u2018-\u201f]")
-_DELIMITER = re.compile("[=(\\[{,:] ?[\u2018-\u201f]|[\u2018-\u201f] ?[)\\]},;:]")
+_DELIMITER = re.compile("[=(\\[{,:<>+|&] ?[\u2018-\u201f]|[\u2018-\u201f] ?[)\\]},;:]")
+_ENTITY = re.compile(r"&(?:lt|gt|amp|quot|#\d+);")
+_SIGN = re.compile("[<>&]")
+_MARKUP = re.compile(r"\.(?:jsx|tsx|vue|svelte|php|erb|hbs|ejs|j2|jinja2?)$", re.IGNORECASE)
+_FEW = 8  # lines that must have a plain character to show that the file writes it so
 _CODE_ONLY = re.compile(
     "[\u2010-\u2013\u2212]|(?<=\\S)[\u2014\u2015](?=\\S)"  # a minus, or the mark of an option
     "|\u2026(?=\\w)|(?<=[(\\[{])\u2026"  # a spread
@@ -51,10 +55,23 @@ def added_lines(old: str, new: str) -> list[str]:
 
 def check(texts: Sequence[str], view: View, label: str, path: str, evidence: Evidence) -> None:
     """Raise EditRefused if added lines of `path` have characters that may stand for others."""
+    _check_escaped(texts, view, label, path)
     for text in texts:
         _check_lost(text, view, label, evidence)
         if not text.isascii():
             _check_gained(text, view, label, path, evidence)
+
+
+def _check_escaped(texts: Sequence[str], view: View, label: str, path: str) -> None:
+    """Raise if code is to have entities of HTML, and no sign that they stand for."""
+    whole = "\n".join(texts)
+    if "&" not in whole or _is_prose(path) or _MARKUP.search(path) or not _ENTITY.search(whole):
+        return
+    if not _SIGN.search(_ENTITY.sub("", whole)) and not view.matches(_ENTITY):
+        raise EditRefused(
+            f"{label} adds entities of HTML such as {_ENTITY.findall(whole)[0]!r} to code",
+            next_step="write `<`, `>` and `&` as they are",
+        )
 
 
 def check_new(text: str, path: str, evidence: Evidence) -> None:
@@ -89,7 +106,7 @@ def _check_gained(text: str, view: View, label: str, path: str, evidence: Eviden
     others = [] if prose else [found[-1] for found in _CODE_ONLY.findall(text)]
     for char in [*quotes, *(char for char in others if not _is_plain_beside(char, text))]:
         known = ord(char) in evidence.plain or view.holds(char)
-        if not known and (char in quotes or view.holds(LOOKS[ord(char)][:1])):
+        if not known and (char in quotes or view.lines_with(LOOKS[ord(char)][:1]) >= _FEW):
             raise _refusal(label, char)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -68,6 +69,13 @@ class View:
 
     def holds(self, char: str) -> bool:
         return char in self._characters
+
+    def lines_with(self, char: str) -> int:
+        """How many lines have the character."""
+        return sum(char in line.text for line in self.lines)
+
+    def matches(self, pattern: re.Pattern[str]) -> bool:
+        return any(pattern.search(line.text) for line in self.lines)
 
     @cached_property
     def holds_plain_quotes_only(self) -> bool:

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from aifactory.edits import MemoryTree, apply, parse
-from aifactory.edits.drift import elides
+from aifactory.edits.elisions import elides
 from aifactory.edits.likeness import KEYS, Level, indent
 from tests.edits import rendering
 
