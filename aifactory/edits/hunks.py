@@ -13,7 +13,6 @@ HUNK = re.compile(
     r"@@+ *(?:-(\d+)(?:,(\d+))? +\+(\d+)(?:,(\d+))? *@@+ ?(.*)|(?:[-+.,\d\s]*@@+)? ?(.*))$"
 )
 _MARKS: dict[str, Mark] = {" ": " ", "-": "-", "+": "+"}
-_LONG = 200  # letters of a last line that may be cut in itself
 _LOST = 3  # lines that a header may count too many before the hunk is taken for cut off
 
 
@@ -144,7 +143,7 @@ def _check_complete(
     """
     if left.known and min(left.old, left.new) < 0:
         return
-    if not left.short and (body[-1].mark != "+" or len(lines[-1]) < _LONG):
+    if not left.short and (body[-1].mark != "+" or not lines[-1]):
         return
     tail = [line.mark for line in body[-3:]]
     complete = tail == [" ", " ", " "] and lines[-1] == ""

@@ -23,7 +23,7 @@ _MARKUP = re.compile(r"\.(?:jsx|tsx|vue|svelte|php|erb|hbs|ejs|j2|jinja2?)$", re
 _FEW = 8  # lines that must have a plain character to show that the file writes it so
 _CODE_ONLY = re.compile(
     "[\u2010-\u2013\u2212]|(?<=\\S)[\u2014\u2015](?=\\S)"  # a minus, or the mark of an option
-    "|\u2026(?=\\w)|(?<=[(\\[{])\u2026"  # a spread
+    "|\u2026(?=[\\w)\\]}])|(?<=[(\\[{])\u2026"  # a spread
     "|^[ \t]*[\u00a0\u2002-\u200a\u202f]|(?<=[=+*,:;({])[\u00a0\u202f]|[\u00a0\u202f](?=[=+*{])"
 )
 

@@ -17,7 +17,8 @@ _EXTENDED = re.compile(
     r"(new file mode|deleted file mode|old mode|new mode|rename from|rename to|copy from|copy to|"
     r"similarity index|dissimilarity index) (.*)"
 )
-_FIRST = frozenset("`~d-@ \t")  # letters that lines outside of hunks may begin with
+_RENAME = re.compile(r"(?:rename|copy) (?:from|to) \S")
+_FIRST = frozenset("`~d-@rc \t")  # letters that lines outside of hunks may begin with
 _NULL = "/dev/null"
 _CUT = "give the whole diff again"
 
@@ -33,6 +34,7 @@ class _Section:
     hunks: list[Hunk] = field(default_factory=list)
     index: tuple[str, str] | None = None
     git: bool = False
+    named: bool = False  # by `---` and `+++`, or the first of them
     last: bool = False
 
     @property
@@ -83,6 +85,8 @@ def _sections(lines: list[str]) -> list[_Section]:
             continue
         elif HUNK.match(line) and line.startswith("@@ -"):
             raise AnswerUnusable("the diff does not say which file it changes (`---`, `+++`)")
+        elif _RENAME.match(line) and not (sections and sections[-1].git):
+            raise AnswerUnusable("the diff renames a file without a line `diff --git`")
         elif sections and not sections[-1].hunks:
             _read_extended(sections[-1], line)
         at += 1
@@ -124,11 +128,13 @@ def _both(names: str) -> tuple[str, str]:
 def _read_names(section: _Section, old: str, new: str) -> None:
     section.old = unquoted(old[4:].split("\t")[0].strip())
     section.new = unquoted(new[4:].split("\t")[0].strip())
+    section.named = True
 
 
 def _read_extended(section: _Section, line: str) -> None:
     if line.startswith(("GIT binary patch", "Binary files ")):
         raise AnswerUnusable("a diff of binary files cannot be applied")
+    section.named |= line.startswith("--- ")
     if match := _INDEX.match(line):
         section.index = match[1], match[2]
     if match := _EXTENDED.fullmatch(line):
@@ -153,7 +159,7 @@ def _steps(section: _Section) -> list[Step]:
         raise AnswerUnusable("a diff that copies a file cannot be applied")
     if not old or not new:
         raise AnswerUnusable(f"file {section.number} of the diff has no readable name")
-    if section.bare:
+    if section.bare or (section.named and not section.hunks):
         raise AnswerUnusable(f"{new}: the diff ends before its first hunk", next_step=_CUT)
     if "new file mode" in says or old == _NULL:
         return [_created(section, new)]
