@@ -15,6 +15,8 @@ from aifactory.edits.rewrite import splices
 from aifactory.edits.view import Splice, View
 from aifactory.errors import EditRefused
 
+_MOST_UNCLEAR = 20  # blocks of one file that fit several places before it is given up
+
 
 def patched(text: str, update: Update, path: str, evidence: Evidence) -> str:
     """The text of a file after all blocks of `update`. Raises EditRefused."""
@@ -52,6 +54,8 @@ def _places(blocks: list[Block], view: View, path: str) -> list[Place | Ambiguou
             place = find(block, view, path)
         except Ambiguous as unclear:
             found.append(unclear)
+            if sum(isinstance(item, Ambiguous) for item in found) > _MOST_UNCLEAR:
+                raise
             continue
         numbers.check(block, place, view, path)
         found.append(place)

@@ -13,7 +13,7 @@ from aifactory.edits.likeness import KEYS, Level, indent, is_decomposed
 from aifactory.edits.text import BOM, FileLine, join, split
 
 _MANY = 8  # places of a line that are looked at one by one
-_MOST_PLACES = 2_000
+_MOST_PLACES = 500
 _TAB_SIZES = (4, 8)  # columns that a tab is likely to stand for
 
 
@@ -34,6 +34,7 @@ class View:
         """Which lines stood there before any block was applied."""
         self._keys: dict[Level, list[str]] = {}
         self._rows: dict[Level, dict[str, list[int]]] = {}
+        self._coded: dict[Level, tuple[dict[str, str], str]] = {}
 
     @cached_property
     def depths(self) -> Counter[str]:
@@ -122,10 +123,23 @@ class View:
             return []
         rarest = min(range(len(wanted)), key=lambda at: len(rows[wanted[at]]))
         if len(rows[wanted[rarest]]) > _MANY:
-            return list(islice(_find_all(self.keys(level), wanted), _MOST_PLACES))
+            return list(islice(self._find_all(wanted, level), _MOST_PLACES))
         keys, size = self.keys(level), len(wanted)
         starts = (row - rarest for row in rows[wanted[rarest]])
         return [at for at in starts if at >= 0 and keys[at : at + size] == wanted]
+
+    def _find_all(self, wanted: Sequence[str], level: Level) -> Iterator[int]:
+        """Linear search, whatever repeats: keys become letters, and lists of them texts."""
+        if level not in self._coded:
+            names: dict[str, str] = {}
+            hay = "".join([names.setdefault(key, chr(len(names))) for key in self.keys(level)])
+            self._coded[level] = names, hay
+        names, hay = self._coded[level]
+        needle = "".join([names[key] for key in wanted])
+        at = hay.find(needle)
+        while at >= 0:
+            yield at
+            at = hay.find(needle, at + 1)
 
     def splice(self, splice: Splice) -> None:
         """Replace rows, and keep what is known of all the others."""
@@ -134,7 +148,7 @@ class View:
         self.original[low:high] = [False] * len(lines)
         for level, keys in self._keys.items():
             keys[low:high] = [KEYS[level](line.text) for line in lines]
-        self._rows = {}
+        self._rows, self._coded = {}, {}
 
     def spliced(self, splices: Sequence[Splice]) -> str:
         """The text after all splices, which are in order and do not overlap."""
@@ -145,14 +159,3 @@ class View:
             parts += lines
             at = high
         return join(parts + self.lines[at:])
-
-
-def _find_all(keys: Sequence[str], wanted: Sequence[str]) -> Iterator[int]:
-    """Linear search, whatever repeats: keys become letters, and lists of them texts."""
-    names: dict[str, str] = {}
-    needle = "".join([names.setdefault(key, chr(len(names) + 1)) for key in wanted])
-    hay = "".join([names.get(key, "\0") for key in keys])
-    at = hay.find(needle)
-    while at >= 0:
-        yield at
-        at = hay.find(needle, at + 1)

@@ -1,0 +1,132 @@
+"""Where an edit belongs: what proves a place, and what speaks against it."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from aifactory.edits import MemoryTree, apply, parse
+from aifactory.errors import EditRefused
+
+_TWINS = """\
+def first(value):
+    if value:
+        return 1
+    return 2
+
+
+def second(value):
+    if value:
+        return 1
+    return 2
+
+
+def third():
+    return 3
+"""
+_EDIT = "     if value:\n-        return 1\n+        return 4\n     return 2\n \n \n"
+_WANTED = _TWINS[:80] + _TWINS[80:].replace("return 1", "return 4")
+
+
+def _result(answer: str, file: str = _TWINS) -> str:
+    changes = apply(parse(answer), MemoryTree({"m.py": file.encode()}))
+    return (changes["m.py"] or b"").decode()
+
+
+def _diff(*hunks: str, index: str = "") -> str:
+    return f"diff --git a/m.py b/m.py\n{index}--- a/m.py\n+++ b/m.py\n{''.join(hunks)}"
+
+
+def _v4a(hunk: str) -> str:
+    return f"*** Begin Patch\n*** Update File: m.py\n@@\n{hunk}*** End Patch\n"
+
+
+def _blob(text: str) -> str:
+    return hashlib.sha1(b"blob %d\0%s" % (len(text), text.encode())).hexdigest()[:7]
+
+
+def test_a_heading_and_a_number_that_agree_tell_twins_apart() -> None:
+    assert _result(_diff("@@ -8,5 +8,5 @@ def second(value):\n", _EDIT)) == _WANTED
+
+
+@pytest.mark.parametrize(
+    "header", ["@@ -8,5 +8,5 @@", "@@ -2,5 +2,5 @@ def second(value):", "@@ -8,5 +8,5 @@ def x():"]
+)
+def test_a_number_or_a_heading_alone_does_not(header: str) -> None:
+    with pytest.raises(EditRefused, match="fits 2 places"):
+        _result(_diff(f"{header}\n", _EDIT))
+
+
+def test_the_ids_of_both_texts_prove_every_number() -> None:
+    hunk = "@@ -8,5 +8,5 @@\n" + _EDIT
+    ids = f"index {_blob(_TWINS)}..{_blob(_WANTED)} 100644\n"
+    assert _result(_diff(hunk, index=ids)) == _WANTED
+    with pytest.raises(EditRefused, match="fits 2 places"):
+        _result(_diff(hunk, index=f"index {_blob(_TWINS)}..1234567 100644\n"))
+
+
+def test_a_hunk_behind_proves_that_nothing_moved() -> None:
+    twin = "@@ -8,5 +8,5 @@\n" + _EDIT
+    behind = "@@ -13,2 +13,2 @@\n def third():\n-    return 3\n+    return 5\n"
+    with pytest.raises(EditRefused, match="fits 2 places"):
+        _result(_diff(twin))
+    text = "".join(f"{line}\n" for line in "abcdefgxbcdefghijkl")
+    twin = "@@ -9,6 +9,6 @@\n b\n c\n d\n-e\n+E\n f\n g\n"
+    behind = "@@ -16,4 +16,4 @@\n i\n-j\n+J\n k\n l\n"
+    with pytest.raises(EditRefused, match="fits 2 places"):
+        _result(_diff(twin), text)
+    full = "@@ -9,7 +9,7 @@\n b\n c\n d\n-e\n+E\n f\n g\n h\n"
+    assert _result(_diff(full, behind), text).count("E") == 1
+
+
+def test_an_edit_that_is_made_where_its_number_says_is_not_made_at_a_twin() -> None:
+    with pytest.raises(EditRefused, match="in the file already, at line 8"):
+        _result(_diff("@@ -8,5 +8,5 @@\n", _EDIT), _WANTED)
+
+
+def test_a_twin_far_from_the_number_does_not_stand_in_for_lines_that_changed() -> None:
+    tail = "".join(f"# {n}\n" for n in range(9))
+    file = _TWINS.replace("return 1", "return 9", 1).replace("\n\n\ndef s", f"\n\n\n{tail}def s")
+    hunk = "@@ -1,6 +1,6 @@\n def first(value):\n" + _EDIT
+    with pytest.raises(EditRefused):
+        _result(_diff(hunk), file)
+    with pytest.raises(EditRefused, match="names line 2, where the lines around it are"):
+        _result(_diff("@@ -2,5 +2,5 @@\n", _EDIT), file)
+
+
+def test_a_diff_shows_what_follows_an_added_line() -> None:
+    file = "a\nb\nc\nd\n"
+    with pytest.raises(EditRefused, match="does not show what follows"):
+        _result(_diff("@@ -1,2 +1,3 @@\n a\n b\n+new\n"), file)
+    assert _result(_diff("@@ -3,2 +3,3 @@\n c\n d\n+new\n"), file) == file + "new\n"
+
+
+_LIST = "alpha\nbeta\n\ngamma\ndelta\n}\nepsilon\n"
+
+
+@pytest.mark.parametrize(
+    "hunk",
+    [
+        " alpha\n beta\n+new\n gamma\n delta\n",
+        " beta\n \n gamma\n delta\n other\n+new\n",
+        " }\n \n+new\n }\n",
+    ],
+    ids=["an empty line is missing beside it", "an edge", "no line that says anything"],
+)
+def test_an_added_line_needs_its_neighbours(hunk: str) -> None:
+    with pytest.raises(EditRefused):
+        _result(_v4a(hunk), _LIST)
+
+
+@pytest.mark.parametrize(
+    "hunk",
+    [
+        " alpha\n-beta\n+new\n gamma\n delta\n",
+        " alpha\n-beta\n+new\n \n gama\n delta\n",
+        " alpha\n \n-beta\n+new\n \n gamma\n",
+    ],
+    ids=["missing", "a slip", "one too many"],
+)
+def test_a_replaced_line_is_found_among_context_with_a_slip(hunk: str) -> None:
+    assert _result(_v4a(hunk), _LIST) == _LIST.replace("beta", "new")

@@ -1,0 +1,141 @@
+"""Ways of models to write what a file writes otherwise: undone where certain, else refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from aifactory.edits import MemoryTree, apply, parse
+from aifactory.errors import AnswerUnusable, EditRefused, ScopeViolation
+
+_CODE = "import os\n\n\ndef f(a, b):\n    # a - b ...\n    if a < b and b > 1:\n        return 1\n"
+
+
+def _result(answer: str, file: str, path: str = "m.py") -> str:
+    changes = apply(parse(answer), MemoryTree({path: file.encode()}))
+    return (changes[path] or b"").decode()
+
+
+def _whole(text: str, path: str = "m.py") -> str:
+    return f"{path}\n```\n{text}```\n"
+
+
+def _v4a(hunk: str, path: str = "m.py") -> str:
+    return f"*** Begin Patch\n*** Update File: {path}\n@@\n{hunk}*** End Patch\n"
+
+
+def _json(old: str, new: str) -> str:
+    return json.dumps([{"path": "m.py", "old": old, "new": new}])
+
+
+@pytest.mark.parametrize("char", ["\u00a0", "\u200b", "\u2009"])
+def test_characters_that_cannot_be_seen_are_taken_out_of_lines_that_stay(char: str) -> None:
+    spaced = " " if char != "\u200b" else ""
+    text = _CODE.replace("if a", f"if{char}{' ' if not spaced else ''}a").replace("1\n", "2\n")
+    assert _result(_whole(text), _CODE) == _CODE.replace("1\n", "2\n")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(" - ", " \u2013 "), ("...", "\u2026"), ("    ", "\t"), ("<", "&lt;")],
+    ids=["dash", "dots", "tabs", "entities"],
+)
+def test_a_whole_file_in_another_form_beside_a_change_is_refused(old: str, new: str) -> None:
+    text = _CODE.replace(old, new).replace(">", "&gt;" if old == "<" else ">")
+    with pytest.raises(EditRefused, match="not clear"):
+        _result(_whole(text.replace("1\n", "2\n")), _CODE)
+
+
+@pytest.mark.parametrize(("old", "new"), [("...", "\u2026"), ("    ", "\t")])
+def test_a_whole_file_in_another_form_alone_is_a_change(old: str, new: str) -> None:
+    text = _CODE.replace(old, new)
+    assert _result(_whole(text), _CODE) == text
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["# rest of the file remains the same", "// existing code here", "# (unchanged)", "# ..."],
+)
+def test_words_for_lines_that_are_left_out(line: str) -> None:
+    with pytest.raises(EditRefused, match="stands for lines that are left out"):
+        _result(_whole(f"import os\n{line}\n"), _CODE)
+
+
+def test_dots_are_all_that_a_new_function_has_in_it() -> None:
+    text = "import os\n\n\ndef f(a: int, b: int) -> int:\n    ...\n"
+    assert _result(_whole(text), _CODE) == text
+    with pytest.raises(EditRefused, match="left out"):
+        _result(_whole("import os\n\n\ndef f(a, b):\n    ...\n"), _CODE)
+
+
+def test_entities_in_code_are_refused_and_in_a_page_they_are_not() -> None:
+    hunk = " import os\n+x = 1 &lt; 2\n"
+    with pytest.raises(EditRefused, match="entities of HTML"):
+        _result(_v4a(hunk), _CODE)
+    assert "&lt;" in _result(_v4a(" <p>\n+1 &lt; 2\n", "p.html"), "<p>\n", "p.html")
+
+
+@pytest.mark.parametrize(
+    ("file", "hunk", "kind"),
+    [
+        ("a\r\nb\r\nc\r\n", " a\r\n+new\n b\r\n", "LF"),
+        ("a\nb\nc\n", " a\n+new\r\n b\n", "CRLF"),
+    ],
+)
+def test_line_ends_that_the_file_has_not(file: str, hunk: str, kind: str) -> None:
+    with pytest.raises(EditRefused, match=f"adds lines with {kind}"):
+        _result(_v4a(hunk), file)
+
+
+def test_line_ends_of_a_replaced_text() -> None:
+    file = "a\r\nb\r\nc\r\n"
+    assert _result(_json("b\r\n", "b\nnew\n"), file) == "a\r\nb\r\nnew\r\nc\r\n"
+    with pytest.raises(EditRefused, match="adds lines with LF"):
+        _result(_json("b\r\n", "b\r\nnew\n"), file)
+
+
+def test_a_text_whose_indentation_is_cut_off() -> None:
+    file = "def f():\n    x = 1\n    return x\n"
+    kept = _json("x = 1\n", "x = 1\n    y = 2\n")
+    assert _result(kept, file) == file.replace("x = 1\n", "x = 1\n    y = 2\n")
+    with pytest.raises(EditRefused, match="indentation"):
+        _result(_json("x = 1\n", "x = 1\ny = 2\n"), file)
+
+
+def test_an_indentation_that_stands_for_two() -> None:
+    file = "if a:\n    b\n    end\nend\nc\n"
+    hunk = " if a:\n-    b\n-    end\n-    end\n+    d\n+    end\n c\n"
+    with pytest.raises(EditRefused, match="in no uniform way"):
+        _result(_v4a(hunk), file)
+
+
+def test_spaces_beside_tabs_that_the_answer_keeps_are_meant() -> None:
+    file = "func f() {\n\ta()\n    b()\n\tc()\n}\n"
+    hunk = " func f() {\n \ta()\n+\t/* x\n+        y */\n     b()\n"
+    assert _result(_v4a(hunk), file) == file.replace("\ta()\n", "\ta()\n\t/* x\n        y */\n")
+
+
+def test_a_known_file_under_another_folder_is_no_new_file() -> None:
+    with pytest.raises(EditRefused, match=r"repo/m\.py: there is no such file, but m\.py"):
+        _result(_whole(_CODE + "x = 1\n", "repo/m.py"), _CODE)
+
+
+def test_a_home_folder_is_outside() -> None:
+    with pytest.raises(ScopeViolation):
+        _result(_whole("x\n", "~/m.py"), _CODE)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "similarity index 100%\nrename from m.py\nrename to n.py\n",
+        "diff --git a/n.py b/n.py\nnew file mode 100644\n--- /dev/null\n",
+        "diff --git a/n.py b/n.py\nnew file mode 100644\n--- /dev/null\n+++ b/n.py\n",
+        "--- a/m.py\n+++ b/m.py\n@@ -1 +1,2 @@\n import os\n+import s",
+    ],
+    ids=["a rename without its file", "names", "both names", "a line"],
+)
+def test_a_diff_that_says_less_than_it_means(answer: str) -> None:
+    with pytest.raises(AnswerUnusable):
+        parse(answer, format="udiff")
