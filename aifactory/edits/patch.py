@@ -22,17 +22,19 @@ def patched(text: str, update: Update, path: str, evidence: Evidence) -> str:
     """The text of a file after all blocks of `update`. Raises EditRefused."""
     blocks = list(update.blocks)
     if not update.in_order:
-        return _as_git_says(text, update, path, evidence) or _at_once(text, blocks, path, evidence)
+        return _as_git_says(text, update, path, evidence) or _at_once(
+            View(text), blocks, path, evidence
+        )
     if len(blocks) > 1 and all(block.literal is None and not block.others for block in blocks):
+        view = View(text)
         try:
-            return _at_once(text, blocks, path, evidence)
+            return _at_once(view, blocks, path, evidence)
         except EditRefused:
-            pass  # a block may build on what another makes
+            return _one_by_one(text, blocks, path, evidence, view)  # one may build on another
     return _one_by_one(text, blocks, path, evidence)
 
 
-def _at_once(text: str, blocks: list[Block], path: str, evidence: Evidence) -> str:
-    view = View(text)
+def _at_once(view: View, blocks: list[Block], path: str, evidence: Evidence) -> str:
     found = _places(blocks, view, path)
     return _spliced(blocks, numbers.decide(blocks, found, view), view, path, evidence)
 
@@ -73,8 +75,9 @@ def _spliced(
     return view.spliced(_in_order(found, path))
 
 
-def _one_by_one(text: str, blocks: list[Block], path: str, evidence: Evidence) -> str:
-    view: View | None = None
+def _one_by_one(
+    text: str, blocks: list[Block], path: str, evidence: Evidence, view: View | None = None
+) -> str:
     for block in blocks:
         chosen = block
         if block.literal is not None:

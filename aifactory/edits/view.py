@@ -30,6 +30,7 @@ class View:
 
     def __init__(self, text: str) -> None:
         self.lines = split(text)
+        self._plain = text.isascii()
         self.original = [True] * len(self.lines)
         """Which lines stood there before any block was applied."""
         self._keys: dict[Level, list[str]] = {}
@@ -102,13 +103,19 @@ class View:
     def text(self) -> str:
         return join(self.lines)
 
+    def _level(self, level: Level) -> Level:
+        """The strictest level at which the lines have the same keys."""
+        return min(level, Level.INDENT) if self._plain else level
+
     def keys(self, level: Level) -> list[str]:
+        level = self._level(level)
         if level not in self._keys:
             self._keys[level] = [KEYS[level](line.text) for line in self.lines]
         return self._keys[level]
 
     def rows(self, level: Level = Level.DRIFT) -> dict[str, list[int]]:
         """Where each line stands, by its key."""
+        level = self._level(level)
         if level not in self._rows:
             rows: dict[str, list[int]] = {}
             for at, key in enumerate(self.keys(level)):
@@ -130,6 +137,7 @@ class View:
 
     def _find_all(self, wanted: Sequence[str], level: Level) -> Iterator[int]:
         """Linear search, whatever repeats: keys become letters, and lists of them texts."""
+        level = self._level(level)
         if level not in self._coded:
             names: dict[str, str] = {}
             hay = "".join([names.setdefault(key, chr(len(names))) for key in self.keys(level)])
@@ -149,6 +157,7 @@ class View:
         for level, keys in self._keys.items():
             keys[low:high] = [KEYS[level](line.text) for line in lines]
         self._rows, self._coded = {}, {}
+        self._plain = self._plain and all(line.text.isascii() for line in lines)
 
     def spliced(self, splices: Sequence[Splice]) -> str:
         """The text after all splices, which are in order and do not overlap."""
