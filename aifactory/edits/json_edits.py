@@ -14,12 +14,15 @@ from aifactory.errors import AnswerUnusable
 
 _STRING_OR_COMMA = re.compile(r'"(?:[^"\\]|\\.)*+"?|,(?=\s*+[\]}])', re.DOTALL)
 _KEYS = ("edits", "writes")
+_MANY = 8  # different objects after which no further one is compared
 
 
 def parse(answer: str) -> tuple[list[Step], str]:
     """Steps and summary of the one JSON object in the answer; AnswerUnusable if there is none."""
-    found = [value for text in _candidates(answer) if (value := _load(text)) is not None]
-    distinct = [value for at, value in enumerate(found) if value not in found[:at]]
+    distinct: list[Mapping[str, Any]] = []
+    for value in _candidates(answer):
+        if value not in distinct[:_MANY]:
+            distinct.append(value)
     if not distinct:
         raise AnswerUnusable(
             "no complete JSON object with `edits` or `writes`: cut off, or not valid JSON"
@@ -34,11 +37,10 @@ def parse(answer: str) -> tuple[list[Step], str]:
     return _steps(distinct[0]), _summary(distinct[0])
 
 
-def _candidates(answer: str) -> Iterator[str]:
-    """Texts that may be the object: the whole answer, else each line that starts with a brace."""
-    whole = answer.strip().removeprefix("\ufeff")
-    if _load(whole) is not None:
-        yield whole
+def _candidates(answer: str) -> Iterator[Mapping[str, Any]]:
+    """The whole answer if it is an object of ours, else each that begins a line."""
+    if (value := _load(answer.strip().removeprefix("\ufeff"))) is not None:
+        yield value
         return
     at = 0
     for match in re.finditer(r"^[ \t]*[{\[]", answer, re.MULTILINE):
@@ -48,8 +50,8 @@ def _candidates(answer: str) -> Iterator[str]:
         length = _extent(answer, start)
         if not length:
             return
-        if _load(answer[start : start + length]) is not None:
-            yield answer[start : start + length]
+        if (value := _load(answer[start : start + length])) is not None:
+            yield value
         at = start + length
 
 
