@@ -96,6 +96,9 @@ def _with_ends(text: str, old: str, new: str, at: int, label: str) -> str:
             next_step="end the lines as the file does",
         )
     if not crlf and "\r\n" in new and "\r" not in old and "\r\n" not in text:
+        fresh = [line for line in added_lines(old, new) if line]
+        if not all(line.endswith("\r") for line in fresh):
+            return new
         if new.count("\r\n") < new.count("\n"):
             raise EditRefused(
                 f"{label} adds lines with CRLF to a file that has none",

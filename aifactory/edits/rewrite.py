@@ -148,7 +148,7 @@ def _ends(run: _Run, style: Style, block: Block, view: View, path: str) -> list[
             f"{path}: edit {block.number} adds lines with {foreign} to a file that has none",
             next_step="end the lines as the file does",
         )
-    if style.faithful and (block.old or not kinds) and not (len(set(said)) > 1 == len(kinds)):
+    if style.faithful and (block.old or not kinds):
         return said
     if len(kinds) > 1:
         near = view.lines[max(0, run.low - _NEAR) : run.high + _NEAR]
@@ -167,7 +167,7 @@ def _foreign(run: _Run, block: Block, kinds: frozenset[str]) -> str:
     """
     removed = {bare(line.text) for line in block.lines if line.mark == "-"}
     fresh = [line.text for line in run.added if bare(line.text) not in removed and line.ended]
-    if kinds == {"\n"} and any(text.endswith("\r") for text in fresh):
+    if kinds == {"\n"} and fresh and all(text.endswith("\r") for text in fresh):
         return "CRLF"
     if kinds == {"\r\n"} and not all(text.endswith("\r") for text in fresh):
         return "LF" if any(line.text.endswith("\r") for line in block.lines) else ""

@@ -34,6 +34,7 @@ from aifactory.errors import EditRefused
 
 _WHITE = " \t\r"
 _ACCENT = re.compile("[\u0300-\u036f]")
+_WIDE = 8  # spaces that a tab can hardly stand beside, if the answer turns spaces into tabs
 _QUOTES = frozenset("'\"")
 _HIGH = re.compile("[\u0080-\u00ff]")
 _ODD = re.compile("[\udc80-\udcff]")
@@ -206,7 +207,9 @@ def _in_tabs(text: str, style: Style, view: View) -> str:
         return text
     if style.spaced and said not in style.depths and view.writes_otherwise(said):
         raise NoShift
-    if told or not view.is_foreign(white):
+    other = " " * _WIDE if white == "\t" else "\t"
+    faithful = shift is None and any(other in depth for depth in style.depths)
+    if told or faithful or not view.is_foreign(white):
         return text
     true = shifted(said, shift) if shift else None
     if true is None:

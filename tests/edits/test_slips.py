@@ -88,6 +88,12 @@ def test_line_ends_that_the_file_has_not(file: str, hunk: str, kind: str) -> Non
         _result(_v4a(hunk), file)
 
 
+def test_line_ends_that_the_answer_tells_apart_are_meant() -> None:
+    hunk = " a\n+new\r\n+other\n b\n"
+    assert _result(_v4a(hunk), "a\nb\n") == "a\nnew\r\nother\nb\n"
+    assert _result(_json("a\n", "a\nnew\r\nother\n"), "a\nb\n") == "a\nnew\r\nother\nb\n"
+
+
 def test_line_ends_of_a_replaced_text() -> None:
     file = "a\r\nb\r\nc\r\n"
     assert _result(_json("b\r\n", "b\nnew\n"), file) == "a\r\nb\r\nnew\r\nc\r\n"
@@ -114,6 +120,14 @@ def test_spaces_beside_tabs_that_the_answer_keeps_are_meant() -> None:
     file = "func f() {\n\ta()\n    b()\n\tc()\n}\n"
     hunk = " func f() {\n \ta()\n+\t/* x\n+        y */\n     b()\n"
     assert _result(_v4a(hunk), file) == file.replace("\ta()\n", "\ta()\n\t/* x\n        y */\n")
+
+
+def test_tabs_beside_spaces_that_the_answer_keeps_are_meant() -> None:
+    file = "f {\n    if a {\n        b\n    }\n}\n"
+    hunk = "         b\n+\tc\n     }\n"
+    assert _result(_v4a(hunk), file) == file.replace("b\n", "b\n\tc\n")
+    with pytest.raises(EditRefused, match="in no uniform way"):
+        _result(_v4a(" f {\n+\tc\n"), file)
 
 
 def test_a_known_file_under_another_folder_is_no_new_file() -> None:
