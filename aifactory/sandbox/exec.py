@@ -20,12 +20,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from aifactory.errors import DiskFull, EnvironmentUnusable, InvalidInput
+from aifactory.errors import DiskFull, EnvironmentUnusable, InvalidInput, SandboxUnusable
 from aifactory.layout import cache_home
 from aifactory.model import CommandRecord
 from aifactory.sandbox.cage import check_place
 from aifactory.sandbox.confined import Confined
-from aifactory.sandbox.mirror import copy_back, copy_in, marks, measure, tidy, unseen
+from aifactory.sandbox.mirror import copy_back, copy_in, marks, measure, other_names, tidy, unseen
 from aifactory.sandbox.owner import free_owner
 from aifactory.sandbox.scratch import bounded
 from aifactory.sandbox.spec import Sink, Spec
@@ -86,6 +86,11 @@ def _in_place(
 ) -> CommandRecord:
     """For an ordinary user where nothing can be mounted: in the directory itself, tidied after."""
     directory, leave = spec.workspace, _shown(spec)
+    if outside := other_names(directory, leave):
+        raise SandboxUnusable(
+            f"{outside[0]} has another name outside of {directory}, and would be written there too",
+            next_step="install bubblewrap, which works on a copy, or make it a file of its own",
+        )
     before, masked = marks(directory, leave), tuple(unseen(directory))
     try:
         record = sandbox.stream(replace(spec, masked=masked), stop, sink)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -95,6 +96,14 @@ def unseen(directory: Path) -> list[Path]:
                 elif kind == stat.S_IFDIR:
                     pending.append(Path(entry.path))
     return found
+
+
+def other_names(directory: Path, leave: frozenset[str]) -> list[str]:
+    """Files that have a name outside, too: who writes here, writes there."""
+    found = ((name, item.stat(follow_symlinks=False)) for name, item in _entries(directory, leave))
+    linked = [(name, one) for name, one in found if stat.S_ISREG(one.st_mode) and one.st_nlink > 1]
+    inside = Counter((one.st_dev, one.st_ino) for _, one in linked)
+    return [name for name, one in linked if one.st_nlink > inside[one.st_dev, one.st_ino]]
 
 
 def tidy(

@@ -10,7 +10,14 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aifactory.sandbox.mirror import copy_back, copy_in, leads_out, marks, measure
+from aifactory.sandbox.mirror import (
+    copy_back,
+    copy_in,
+    leads_out,
+    marks,
+    measure,
+    other_names,
+)
 
 NAMES = st.sampled_from(["a", "b", ".git", ".GIT", "c d", "é", "..."])
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
@@ -127,3 +134,14 @@ def test_measure_counts_what_would_be_carried(tmp_path: Path) -> None:
     (tmp_path / ".git" / "big").write_bytes(b"x" * 1_000_000)
     size, count = measure(tmp_path, frozenset())
     assert (10_000 <= size < 100_000, count) == (True, 1)
+
+
+def test_other_names_are_those_outside(tmp_path: Path) -> None:
+    top = tmp_path / "top"
+    (top / "sub").mkdir(parents=True)
+    for name in ("alone", "twice", "shared"):
+        (top / name).write_text(name)
+    (top / "sub/twice").hardlink_to(top / "twice")
+    (tmp_path / "outside").hardlink_to(top / "shared")
+    assert other_names(top, frozenset()) == ["shared"]
+    assert other_names(top, frozenset({"shared"})) == []
