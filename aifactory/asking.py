@@ -20,6 +20,7 @@ from aifactory.factory import Factory
 from aifactory.model import Answer, Payment, Task, now
 from aifactory.models import Line, Request, Terms
 from aifactory.models.meter import Meter
+from aifactory.models.persistence import routes
 from aifactory.models.retry import RetryPolicy
 from aifactory.redaction import masked, masked_data
 
@@ -50,7 +51,7 @@ class Recorded:
         left = self.left()
         terms = Terms(
             policy=RetryPolicy(seconds=min(left, RetryPolicy.seconds)),
-            fallbacks=() if self.purpose else self.factory.config.model.fallbacks,
+            fallbacks=self.fallbacks(),
             witness=_Recorder(self, question, self.meter(question, request)),
             waiting=self.waits,
             line=Line(stop=self.stop),
@@ -81,14 +82,14 @@ class Recorded:
 
     def request(self, question: Question) -> Request:
         settings = self.factory.config.model
-        model = question.model or settings.default
+        model = question.model or settings.default or self.factory.model
         if model is None:
             raise ModelPermanent(
                 "no model is set: neither the agent nor [model] default names one",
                 next_step='set [model] default in aifactory.toml, such as "scripted/answers.json"',
             )
         name = self.part(question.step)
-        return Request(
+        request = Request(
             call_id=f"{self.task.task_id}/{name}/{self.factory.stream.run}",
             task_id=self.task.task_id,
             model=model,
@@ -100,6 +101,11 @@ class Recorded:
             tools=question.tools,
             turn=self.turn(),
         )
+        return routes(request, [self.factory.model])[-1] if self.factory.model else request
+
+    def fallbacks(self) -> tuple[str, ...]:
+        """The models to ask when the first fails: none for a review or under one model."""
+        return () if self.purpose or self.factory.model else self.factory.config.model.fallbacks
 
     def turn(self) -> int:
         """Which of a script's answers is meant: those for the work, or one for each attempt."""

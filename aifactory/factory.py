@@ -74,6 +74,7 @@ class Factory:
     python: Path
     environments: Environments
     defect: Callable[[BaseException], AifactoryError]  # a bug, with its report file
+    model: str | None = None  # answers in place of every other
     patience: int | None = None  # transient failures of one task before giving up; None: no end
     known: Known = field(default_factory=Known)  # what the gate's commands did on which tree
     held: dict[str, Hold] = field(default_factory=dict)  # by task, while the gate is broken

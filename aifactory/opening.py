@@ -43,6 +43,7 @@ class Options:
     flags: Mapping[str, Any] = field(default_factory=dict)
     defect: Callable[[BaseException], AifactoryError] = lambda error: Bug(repr(error))
     chaos: int | None = None  # the seed of trouble made on purpose
+    model: str | None = None  # answers in place of every other
 
 
 @contextmanager
@@ -137,6 +138,7 @@ def assemble(
         environments=Environments(layout, cage),
         python=gate.interpreter(settings.environment.python, repository.root),
         defect=options.defect,
+        model=options.model,
         patience=PATIENCE_ONCE if options.once else None,
     )
 

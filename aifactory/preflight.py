@@ -72,6 +72,8 @@ def glance(model: str, base: str | None) -> None:
 def defaults(factory: Factory) -> dict[str, str | None]:
     """The default model and its fallbacks, each with its server's address."""
     settings = factory.config.model
+    if factory.model is not None:
+        return {factory.model: None}
     if settings.default is None:
         return {}
     first = Request("", "", settings.default, (), api_base=settings.api_base)
@@ -81,7 +83,7 @@ def defaults(factory: Factory) -> dict[str, str | None]:
 def of_agents(factory: Factory) -> dict[str, str | None]:
     """The models that agents' files name; a file that does not load says so elsewhere."""
     found: dict[str, str | None] = {}
-    for name in factory.prompts.names():
+    for name in () if factory.model else factory.prompts.names():
         with suppress(AifactoryError):
             if model := factory.prompts.load(name).settings.model:
                 found[model] = factory.config.model.api_base

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -36,23 +37,31 @@ class Replayed:
 
 
 def replay(repository: Repository, layout: Layout, task_id: str) -> list[Replayed]:
-    """Every attempt of a task that came to a proposal, made again from its recorded answer."""
+    """Every attempt of a task that was answered, made again from what is recorded.
+
+    One that came to no tree then has none to compare; `problem` says what was wrong with it.
+    """
     ledger = Ledger(repository)
-    found = [
-        replay_one(repository, layout, ledger, proposal) for proposal in recorded(ledger, task_id)
-    ]
-    if not found:
-        raise NothingRecorded(f"{task_id}: no attempt came to a proposal")
-    return found
-
-
-def recorded(ledger: Ledger, task_id: str) -> Iterator[Proposal]:
     history = ledger.find(task_id)
     if history is None:
         raise NothingRecorded(f"there is no task {task_id!r}")
+    found = []
     for number in range(1, history.record.attempts + 1):
         if data := ledger.artifact(task_id, f"proposal-{number}.json"):
-            yield proposals.from_json(data)
+            found.append(replay_one(repository, layout, ledger, proposals.from_json(data)))
+        elif f"response-{number}.json" in history.artifacts:
+            found.append(
+                Replayed(number, "", "", f"came to no tree: {why(ledger, task_id, number)}")
+            )
+    if not found:
+        raise NothingRecorded(f"{task_id}: no attempt was answered")
+    return found
+
+
+def why(ledger: Ledger, task_id: str, number: int) -> str:
+    """The class of failure that an attempt ended with."""
+    told = json.loads(ledger.artifact(task_id, f"gate-{number}.json") or b"{}")
+    return str((told.get("failure") or {}).get("class", "it was not judged"))
 
 
 def replay_one(

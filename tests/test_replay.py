@@ -41,9 +41,17 @@ def test_an_answer_that_was_tampered_with_is_noticed(checkout: Checkout) -> None
         assert not found.same
 
 
-def test_without_a_proposal_there_is_nothing_to_replay(checkout: Checkout) -> None:
+def test_an_attempt_that_came_to_no_tree_says_why(checkout: Checkout) -> None:
     drop(checkout, "t1", files=["a.py"], max_attempts=1)
     with opened(checkout, ["prose"]) as house:
+        house.work()
+        (found,) = replay(house.factory.repository, house.factory.layout, "t1")
+        assert (found.replayed, found.problem) == ("", "came to no tree: answer_unusable")
+
+
+def test_what_was_never_answered_cannot_be_replayed(checkout: Checkout) -> None:
+    drop(checkout, "t1", files=["a.py"], preconditions=[{"kind": "file_exists", "path": "no"}])
+    with opened(checkout) as house:
         house.work()
         with pytest.raises(NothingRecorded):
             replay(house.factory.repository, house.factory.layout, "t1")

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from aifactory import __version__
-from aifactory.cli import budget, config, sandbox
+from aifactory.cli import budget, config, prompts, sandbox
 from aifactory.cli.add import add
 from aifactory.cli.agents import agents
 from aifactory.cli.artifacts import artifacts
@@ -21,6 +21,7 @@ from aifactory.cli.init import init
 from aifactory.cli.keys import keys
 from aifactory.cli.logs import logs
 from aifactory.cli.recover import recover
+from aifactory.cli.rehearse import rehearse
 from aifactory.cli.replay import replay
 from aifactory.cli.report import report
 from aifactory.cli.revert import revert
@@ -80,7 +81,7 @@ class WithDefault(TyperGroup):
 
 PLAIN: tuple[Callable[..., object], ...] = (
     init, doctor, demo, add, run, status, watch, wait, show, logs, diff, artifacts, report,
-    approve, reject, answer, cancel, retry, revert, replay, tidy, recover, schema,
+    approve, reject, answer, cancel, retry, revert, replay, rehearse, tidy, recover, schema,
     security_scan,
 )  # fmt: skip
 FAMILIES: dict[str, tuple[str, dict[str, Callable[..., object]]]] = {
@@ -92,6 +93,10 @@ FAMILIES: dict[str, tuple[str, dict[str, Callable[..., object]]]] = {
         },
     ),
     "budget": ("What may be spent, and what is.", {"list": budget.budgets, "free": budget.free}),
+    "prompts": (
+        "What an edit of an agent's file changes.",
+        {"diff": prompts.diff, "test": prompts.test, "compare": prompts.compare},
+    ),
     "config": ("The settings.", {"show": config.show}),
     "sandbox": ("The cage that commands run in.", {"exec": sandbox.execute}),
 }

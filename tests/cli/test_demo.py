@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -37,6 +38,18 @@ def test_demo_lands_four_tasks_and_refuses_one(scratch: Path) -> None:
     assert f"cd {root}" in done.stdout
     tests = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests", "wanted"]
     assert subprocess.run(tests, cwd=root, capture_output=True, check=False).returncode == 0
+    replay_everything(root)
+
+
+def replay_everything(root: Path) -> None:
+    """Every attempt comes to the tree that it came to, with no model to ask."""
+    (root / "answers.json").unlink()
+    for task in (root / "tasks").glob("*.json"):
+        command = [sys.executable, "-m", "aifactory", "replay", "--json"]
+        name = json.loads(task.read_bytes())["task_id"]
+        done = subprocess.run([*command, name], cwd=root, capture_output=True, check=False)
+        attempts = json.loads(done.stdout)["attempts"]
+        assert done.returncode == 0 and all(one["same"] for one in attempts)
 
 
 def test_demo_takes_only_an_empty_directory(tmp_path: Path) -> None:

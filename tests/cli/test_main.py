@@ -45,6 +45,7 @@ READ = {
     "report",
     "schema",
     "replay",
+    "rehearse",
     "security_scan",
 }
 READING = READ | {"wait", "watch", "doctor"}
