@@ -18,7 +18,7 @@ from aifactory.errors import (
 )
 from aifactory.factory import Factory
 from aifactory.model import Answer, Payment, Task, now
-from aifactory.models import Line, Request, Terms
+from aifactory.models import Line, Request, Terms, estimate, facts
 from aifactory.models.meter import Meter
 from aifactory.models.persistence import routes
 from aifactory.models.retry import RetryPolicy
@@ -47,6 +47,9 @@ class Recorded:
         known = self.factory.ledger.artifact(self.task.task_id, name)
         if known is not None:
             return Answer.model_validate_json(known)
+        if question.cut:
+            told = {"left_out": list(question.cut)}
+            self.factory.stream.emit("prompt.cut", self.task.task_id, self.attempt, **told)
         request = self.request(question)
         left = self.left()
         terms = Terms(
@@ -149,6 +152,8 @@ class _Recorder:
             "prompt_sha256": self.question.prompt_sha256,
             "messages": list(map(masked_data, self.question.new)) or list(fitted.messages),
             "tools": [tool["function"]["name"] for tool in self.question.tools],
+            "left_out": list(self.question.cut),
+            "messages": list(fitted.messages),
         }
         self.asked.factory.queue.note(
             fitted.task_id,
@@ -227,7 +232,20 @@ def paid(before: tuple[Payment, ...], agent: str, answer: Answer) -> tuple[Payme
     return (*others, sum(same, start=one))
 
 
+def room(factory: Factory, model: str | None) -> int | None:
+    """The most tokens of a prompt to a model: what its window leaves beside the longest answer, at
+    least half of it; None where nobody knows."""
+    settings = factory.config.model
+    name = factory.model or model or settings.default
+    window = settings.window or (facts(name).window if name else None)
+    if name is None or window is None:
+        return None
+    longest = estimate(Request("", "", name, (), settings.parameters)).completion
+    return max(window // 2, window - longest)
+
+
 def seconds_left(task: Task, passed: float) -> float:
+    """Wall seconds that the task still has; DeadlinePassed when there are none."""
     given = task.budget.seconds
     if given is None:
         return float("inf")

@@ -21,7 +21,7 @@ from aifactory import (
     verification,
 )
 from aifactory.agents import Job, Turn
-from aifactory.asking import Recorded
+from aifactory.asking import Recorded, room
 from aifactory.doing import Benches, Steps
 from aifactory.enduring import of_machine
 from aifactory.errors import (
@@ -143,6 +143,7 @@ def verify(factory: Factory, task: Task, number: int, base: str, stage: Stage) -
         bench=Benches(factory, task, number, tree, stop),
         check=partial(verification.check_scope, factory, task, agent),
         said=handover.said(factory, factory.queue.records[task.task_id]),
+        room=partial(room, factory),
     )
     proposal = agent.propose(job)
     stage.name = "proposal"

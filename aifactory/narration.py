@@ -20,6 +20,7 @@ WORDS = {
     "chaos.command": "chaos: a command is made to fail",
     "agent.paused": "an agent pauses",
     "agent.resumed": "an agent goes on",
+    "prompt.cut": "the prompt is cut to fit the model",
     "model.checked": "the model can be asked",
     "model.unusable": "the model cannot be asked",
     "budget.warning": "a budget is nearly used up",
@@ -72,7 +73,7 @@ WORDS = {
 ATTENTION = (
     ".failed", ".refused", ".rejected", ".interrupted", ".requested", ".stale", ".waits", ".broken",
     ".red", ".blamed",
-    ".warning", ".full", ".paused", ".unusable",
+    ".warning", ".full", ".paused", ".unusable", ".cut",
 )  # fmt: skip
 STATE_WORDS = {
     State.FAILED: "failed",

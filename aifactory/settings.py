@@ -81,6 +81,9 @@ class Model(Section):
     )
     api_base: Text | None = Field(None, description="Address of an OpenAI-compatible server.")
     fallbacks: Texts = Field((), description="Models tried in turn when the first cannot answer.")
+    window: Count | None = Field(
+        None, description="Most tokens of a prompt; unset: what LiteLLM's list says of the model."
+    )
     seconds: Positive = Field(600.0, description="Wall-clock limit of one call, in seconds.")
     stall_seconds: Positive = Field(120.0, description="Longest silence in an answer, in seconds.")
     parameters: dict[str, Any] = Field({}, description="More for every call, such as temperature.")

@@ -41,6 +41,7 @@ class Question:
     step: int = 1
     new: tuple[dict[str, Any], ...] = ()
     tools: tuple[dict[str, Any], ...] = ()
+    cut: tuple[str, ...] = ()  # what the prompt leaves out to fit the model
 
 
 class Doer(Protocol):
@@ -71,7 +72,8 @@ class Asker(Protocol):
 class Job:
     """One attempt at a task: the tree it starts from, what came before, the ways to an answer.
 
-    `said` is what people told the task while it waited for them, oldest first.
+    `said` is what people told the task while it waited for them, oldest first; `room` gives the
+    most tokens of a prompt to the model that an agent names, None where nobody knows.
     """
 
     task: Task
@@ -85,6 +87,7 @@ class Job:
     bench: Bencher
     check: Checker
     said: tuple[str, ...] = ()
+    room: Callable[[str | None], int | None] = lambda model: None
 
 
 def label(attempt: int, step: int) -> str:

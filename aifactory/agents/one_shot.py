@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from aifactory import edits
 from aifactory.agents.base import Job, Question, Turn
 from aifactory.agents.material import variables
+from aifactory.agents.trimming import Material, Messages, fitting
 from aifactory.model import Answer, Change, Proposal, sha256
 from aifactory.prompts import Prompt, fence
 from aifactory.tree import GitTree
@@ -41,19 +43,26 @@ class OneShot:
 
     def question(self, job: Job) -> Question:
         settings = self.prompt.settings
-        messages = (*opening(self.prompt, job), *conversation(job.history))
+        whole = Material(variables(job), job.history)
+        material = fitting(whole, job.room(settings.model), partial(messages, self.prompt, job))
         return Question(
-            messages=messages,
+            messages=messages(self.prompt, job, material),
             model=settings.model,
             parameters=dict(settings.parameters),
             prompt_sha256=self.prompt.sha256,
             budget=settings.budget,
+            cut=material.cut,
         )
 
 
-def opening(prompt: Prompt, job: Job) -> Iterator[dict[str, Any]]:
+def messages(prompt: Prompt, job: Job, material: Material) -> Messages:
+    """All that a model is sent."""
+    return (*opening(prompt, job, material), *conversation(material.history))
+
+
+def opening(prompt: Prompt, job: Job, material: Material) -> Iterator[dict[str, Any]]:
     """What a model is told first: who it is, and the task."""
-    text = prompt.render(**variables(job))
+    text = prompt.render(**material.values) + material.note
     marker = f"TASK-ID: {job.task.task_id}"
     # No text of the task's or of a file's may stand before it and name another task.
     if text.strip().partition("\n")[0] != marker:

@@ -17,8 +17,10 @@ from aifactory.agents.base import Job, Question, Turn
 from aifactory.agents.bench import Bench
 from aifactory.agents.calls import Call, bounded, calls_of, fitted, told
 from aifactory.agents.draft import Draft
+from aifactory.agents.material import variables
 from aifactory.agents.one_shot import opening
 from aifactory.agents.toolbox import TOOLS, Toolbox
+from aifactory.agents.trimming import Material, fitting
 from aifactory.errors import AnswerUnusable, AttemptFailed, InvalidInput
 from aifactory.model import Answer, Change, Proposal, Work
 from aifactory.prompts import Prompt, fence
@@ -54,7 +56,11 @@ class Session:
         self._stack = ExitStack()
         self._bench: Bench | None = None
         self._seen: Counter[tuple[str, ...]] = Counter()
-        self._talk = [*opening(agent.prompt, job), *earlier(job.history)]
+        whole = Material(variables(job), ())
+        room = job.room(self._settings.model)
+        material = fitting(whole, room, lambda less: tuple(opening(agent.prompt, job, less)))
+        self._cut = material.cut
+        self._talk = [*opening(agent.prompt, job, material), *earlier(job.history)]
         self._known = 0  # how much of the talk earlier questions held
         self._toolbox = Toolbox(self._draft, self.bench, [job.task.files, agent.scope])
         self._answer = Answer(text="")
@@ -104,6 +110,7 @@ class Session:
             step=step,
             new=tuple(new),
             tools=tuple(declared(TOOLS)),
+            cut=self._cut if step == 1 else (),
         )
 
     def work(self, calls: Sequence[Call]) -> Work:

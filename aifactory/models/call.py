@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from aifactory.models.caching import marked
 from aifactory.models.classify import Cut, KeyMissing, NoProvider, Refused
 from aifactory.models.prices import facts, prompt_tokens
 from aifactory.models.request import is_loopback
@@ -89,10 +90,11 @@ async def _before(seconds: float, awaitable: Any) -> Any:
 
 def _arguments(request: dict[str, Any]) -> dict[str, Any]:
     model, api_base, key = route(request["model"], request["api_base"])
+    provider = model.partition("/")[0]
     arguments = {
         **request["parameters"],
         "model": model,
-        "messages": request["messages"],
+        "messages": marked(provider, request["messages"], request["tools"]),
         "api_base": api_base,
         "api_key": key,
         "tools": request["tools"] or None,
