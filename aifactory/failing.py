@@ -22,6 +22,7 @@ ASKS_OWNER = (
     FailureClass.GATE_BROKEN,
     FailureClass.GATE_FLAKY,
 )
+PAID = (FailureClass.STALE_BASE,)  # cost no attempt, and yet an answer
 REFUSES_TASK = (FailureClass.INVALID_TASK, FailureClass.UNKNOWN_AGENT)
 
 
@@ -59,10 +60,13 @@ def fail(factory: Factory, task: Task, attempt: int, stage: str, error: Aifactor
 
 
 def count(record: Record, failure: Failure, error: AifactoryError, answer: bytes) -> dict[str, Any]:
-    if not failure.failure_class.charged:
+    kind = failure.failure_class
+    if not (kind.charged or kind in PAID):
         return {"uncharged": record.uncharged + 1}
     signature = signature_of(failure, error, answer)
     recent = (*record.signatures, signature)[-SAME_IN_A_ROW:]
+    if not kind.charged:
+        return {"uncharged": record.uncharged + 1, "signatures": recent}
     return {"charged": record.charged + 1, "signatures": recent, "uncharged": 0}
 
 

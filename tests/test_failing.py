@@ -1,0 +1,52 @@
+"""What a failure is charged to, and when enough is enough."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from aifactory.errors import ModelTransient
+from aifactory.model import State
+from tests.conftest import Checkout
+from tests.house import drop, opened, whole
+
+BASE = "0" * 64
+
+
+def stale(content: str) -> str:
+    """An answer to a file that was never as it says."""
+    write = {"path": "README.md", "base_sha256": BASE, "content": content}
+    return json.dumps({"summary": "s", "writes": [write]})
+
+
+def test_a_stale_answer_costs_no_attempt_but_is_not_paid_for_ever(checkout: Checkout) -> None:
+    drop(checkout, "t1", files=["README.md"])
+    with opened(checkout, [stale("the same")]) as house:
+        house.work()
+        record = house.factory.queue.record("t1")
+        assert record and record.failure
+        assert (record.state, record.failure.failure_class) == (State.FAILED, "stale_base")
+        assert (record.charged, record.calls) == (0, 3)
+
+
+def test_other_answers_to_the_same_evidence_are_other_tries(checkout: Checkout) -> None:
+    drop(checkout, "t1", files=["README.md"])
+    answers = [*map(stale, "abcd"), whole(README_md="right\n")]
+    with opened(checkout, answers) as house:
+        house.work()
+        assert house.state("t1") is State.DONE
+
+
+@pytest.mark.parametrize("failures", [1, 3])
+def test_what_a_provider_does_is_never_charged(checkout: Checkout, failures: int) -> None:
+    drop(checkout, "t1", files=["a.py"], max_attempts=1)
+    down = [ModelTransient("down")] * failures
+    with opened(checkout, [*down, whole(a_py="a\n")]) as house:
+        house.take_in()
+        for _ in range(failures):
+            assert house.attempt("t1") is State.QUEUED
+            house.factory.queue.delay("t1", 0)
+        assert house.attempt("t1") is State.READY
+        record = house.factory.queue.record("t1")
+        assert record and (record.charged, record.attempts) == (0, failures + 1)
