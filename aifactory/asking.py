@@ -153,7 +153,6 @@ class _Recorder:
             "messages": list(map(masked_data, self.question.new)) or list(fitted.messages),
             "tools": [tool["function"]["name"] for tool in self.question.tools],
             "left_out": list(self.question.cut),
-            "messages": list(fitted.messages),
         }
         self.asked.factory.queue.note(
             fitted.task_id,

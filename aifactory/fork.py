@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aifactory import auto_agent, delivery, gate, lifecycle, proposals, recordings
+from aifactory import auto_agent, gate, lifecycle, proposals, recordings
 from aifactory.config import load
 from aifactory.errors import AifactoryError, InvalidInput
+from aifactory.factory import Factory
 from aifactory.git import Repository
 from aifactory.layout import Layout
 from aifactory.ledger import History, Ledger
@@ -23,6 +24,7 @@ from aifactory.model import Record, State
 from aifactory.models.request import SCRIPTED
 from aifactory.opening import Options, open_factory
 from aifactory.scratch import bring, bring_prompts, scratch
+from aifactory.train import Train
 
 Defect = Callable[[BaseException], AifactoryError]
 NUMBERED = re.compile(r"\D+-(\d+)(-\d+)?\.\w+")
@@ -176,8 +178,18 @@ def land(root: Path, done: Forked, defect: Defect) -> Record:
         queue.note(task_id, "model.answered", attempt=number, data=began, artifacts=answer)
         queue.change(task_id, "attempt.interrupted", attempt=number)
         lifecycle.attempt(factory, task_id)
-        delivery.land(factory, task_id)
+        ride(factory, task_id)
         queue.archive()
         found = queue.record(task_id)
         assert found is not None
         return found
+
+
+def ride(factory: Factory, task_id: str) -> None:
+    """Land a verified task, with nothing else on its way."""
+    with Train(factory, jobs=1, only=[task_id]) as train:
+        while train.is_due():
+            train.advance()
+            for car in train.to_gate(()):
+                car.begin()
+                car.judge(factory)

@@ -19,13 +19,10 @@ Script = Mapping[str, list[dict[str, Any]]]
 
 def of_task(ledger: Ledger, history: History) -> list[dict[str, Any]]:
     """Every answer that a task got, in order."""
-    numbers = sorted(
-        int(found[1])
-        for name in history.artifacts
-        if (found := re.fullmatch(r"response-(\d+)\.json", name))
-    )
+    named = (re.fullmatch(r"response-(\d+)(?:-(\d+))?\.json", name) for name in history.artifacts)
+    ordered = sorted(filter(None, named), key=lambda found: (int(found[1]), int(found[2] or 1)))
     task_id = history.record.task_id
-    data = (ledger.artifact(task_id, f"response-{number}.json") or b"" for number in numbers)
+    data = (ledger.artifact(task_id, found[0]) or b"" for found in ordered)
     return [scripted(Answer.model_validate_json(one)) for one in data]
 
 
