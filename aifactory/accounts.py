@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from aifactory.model import Budget, Payment, Record, now
-from aifactory.models.budgets import UNITS, Balance, BudgetState
+from aifactory.models.budgets import UNITS
+from aifactory.models.spend import Balance, BudgetState
 from aifactory.narration import duration, money
 from aifactory.settings import Budgets as Limits
 

@@ -16,7 +16,8 @@ from aifactory import files
 from aifactory.config import Config
 from aifactory.errors import EnvironmentUnusable
 from aifactory.model import Answer, Budget, Payment, Record, Task, now
-from aifactory.models.budgets import Budgets, BudgetState, Low, Spend
+from aifactory.models.budgets import Budgets
+from aifactory.models.spend import BudgetState, Low, Spend
 
 UNITS = ("usd", "tokens", "seconds")
 

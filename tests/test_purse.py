@@ -9,7 +9,7 @@ import pytest
 from aifactory.config import parse
 from aifactory.errors import BudgetExhausted, EnvironmentUnusable
 from aifactory.model import Answer, Budget, Payment, Record, State, Task, Usage, now
-from aifactory.models.budgets import Spend
+from aifactory.models.spend import Spend
 from aifactory.purse import Purse, limits, tightest
 
 LIMITS = {"task:t1": Budget(usd=1.0)}

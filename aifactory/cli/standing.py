@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from aifactory.accounts import Account
     from aifactory.cli.place import Place
-    from aifactory.models.budgets import BudgetState
+    from aifactory.models.spend import BudgetState
 
 
 def state(place: Place) -> BudgetState:
     """What is spent, reserved and in doubt. Without a daemon, nothing is under way."""
     from aifactory import purse
-    from aifactory.models.budgets import BudgetState
+    from aifactory.models.spend import BudgetState
     from aifactory.pulse import pulse
 
     found = purse.read(place.layout.budgets) or BudgetState()

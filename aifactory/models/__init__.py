@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aifactory.models.budgets import Balance, Budgets, BudgetState, Reservation, Spend
+from aifactory.models.budgets import Budgets
 from aifactory.models.fake import FakeModel, calling
 from aifactory.models.gateway import Gateway
 from aifactory.models.meter import Meter
@@ -11,6 +11,7 @@ from aifactory.models.prices import Facts, estimate, facts, price
 from aifactory.models.request import OPEN, Line, Model, Progress, Request
 from aifactory.models.retry import RetryPolicy
 from aifactory.models.scripted import Scripted
+from aifactory.models.spend import Balance, BudgetState, Reservation, Spend
 
 __all__ = [
     "OPEN",

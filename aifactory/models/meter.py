@@ -9,10 +9,11 @@ from collections.abc import Mapping
 
 from aifactory.errors import AifactoryError, BudgetExhausted
 from aifactory.model import Answer, Budget, Usage
-from aifactory.models.budgets import Budgets, Spend
+from aifactory.models.budgets import Budgets
 from aifactory.models.experience import LEAST_COMPLETION
 from aifactory.models.prices import LIMITS, bounded, estimate, price
 from aifactory.models.request import Request
+from aifactory.models.spend import Spend
 from aifactory.settings import Price
 
 
