@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import time
 
 import pytest
@@ -70,3 +72,36 @@ def test_time_is_bounded_whatever_repeats(piece: str) -> None:
         except AttemptFailed:
             continue
     assert time.process_time() - started < 2
+
+
+_LINES = [f"line {at % 5_000}" for at in range(20_000)]
+_BIG = {"same": b"x = 1\n" * 20_000, "few": "".join(f"{line}\n" for line in _LINES).encode()}
+
+
+def _worst(path: str) -> list[str]:
+    """Answers of a quarter of a megabyte that must be searched for, in vain or all over a file."""
+    lines = _BIG[path].decode().split("\n")
+    names = f"--- a/{path}\n+++ b/{path}\n"
+    hunk = f"@@ -1,2 +1,2 @@\n {lines[0]}\n-{lines[1]}\n+new\n"
+    missing = "".join(f"@@ -{at},1 +{at},1 @@\n-no {at}\n+new\n" for at in range(6_000))
+    half = "\n".join(lines[:10_000])
+    edit = {"op": "replace", "path": path, "old": lines[0], "new": "new"}
+    return [
+        names + hunk * 6_000,
+        names + missing,
+        f"{path}\n<<<<<<< SEARCH\n{half}\nno\n=======\n{half}\n>>>>>>> REPLACE\n",
+        f"{path}\n```\n" + "\n".join(lines[::-1]) + "\n```\n",
+        json.dumps({"edits": [edit] * 4_000}),
+        '{"edits": [{"op": "delete", "path": "no"}]}\n' * 6_000,
+        '{"edits":' + "[" * 100_000 + "]" * 100_000 + "}",
+    ]
+
+
+@pytest.mark.parametrize("path", _BIG)
+@pytest.mark.parametrize("number", range(7))
+def test_time_is_bounded_whatever_must_be_searched(path: str, number: int) -> None:
+    answer = _worst(path)[number]
+    started = time.process_time()
+    with contextlib.suppress(AttemptFailed):
+        apply(parse(answer), MemoryTree(_BIG))
+    assert time.process_time() - started < 5
