@@ -21,6 +21,7 @@ PREFIX = "AIFACTORY_"
 DEFAULT = "default"
 _SHORT = {"AIFACTORY_MODEL": "model.default", "AIFACTORY_API_BASE": "model.api_base"}
 _NOT_SETTINGS = frozenset({"AIFACTORY_CACHE_DIR", "AIFACTORY_FAILPOINTS"})
+_USERS_OWN = frozenset({"agents.trusted"})  # a repository must not trust itself
 _MOST_BYTES = 1 << 20
 
 
@@ -91,6 +92,8 @@ def parse(
         *_flag_layers(flags or {}),
     ):
         for key, value in settled(layer, origin, problems).items():
+            if origin == name and key in _USERS_OWN:
+                problems.append(Problem(name, key, "the user's own file to say so", "this file"))
             merged[key], origins[key] = value, origin
     if problems:
         raise InvalidConfig.of(problems)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from aifactory.agents import Kinds
 from aifactory.config import Config
 from aifactory.environments import Environments
 from aifactory.errors import AifactoryError
@@ -64,6 +65,7 @@ class Factory:
     ledger: Ledger
     queue: Queue
     prompts: Prompts
+    kinds: Kinds
     models: Models
     purse: Purse
     flakes: Flakes

@@ -127,7 +127,7 @@ def verify(factory: Factory, task: Task, number: int, base: str, stage: Stage) -
     tree = GitTree(factory.repository, base)
     gate.check_preconditions(factory.repository, tree.commit, task)
     gate.check_programs(task, factory.config.policy.commands)
-    agent = agents.find(agent_of(factory, task), factory.prompts)
+    agent = agents.find(agent_of(factory, task), factory.prompts, factory.kinds)
     signing.check(factory.config.land, agent.name)
     reviewers.check_author(agent.name, factory.config, factory.prompts)
     stop = factory.stop_of(task.task_id)
@@ -145,7 +145,7 @@ def verify(factory: Factory, task: Task, number: int, base: str, stage: Stage) -
         said=handover.said(factory, factory.queue.records[task.task_id]),
         room=partial(room, factory),
     )
-    proposal = agent.propose(job)
+    proposal = agents.proposed(agent, job)
     stage.name = "proposal"
     verification.check_scope(factory, task, agent, proposal)
     candidate = verification.candidate_of(factory, task, verification.on_tip(factory, proposal))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aifactory import config, files, gate, git, landing, report, reviewers, sandbox
+from aifactory.agents import Kinds
 from aifactory.annals import Annals
 from aifactory.chaos import weather
 from aifactory.enduring import naming_trouble
@@ -127,6 +128,7 @@ def assemble(
         stream=stream,
         ledger=ledger,
         queue=queue,
+        kinds=Kinds.of(settings.agents, repository.root),
         prompts=prompts,
         models=models,
         purse=purse,

@@ -32,7 +32,8 @@ class Settings(Value):
     """The front matter of a prompt file."""
 
     description: str = ""
-    kind: Literal["model", "handoff", "recipe", "revert", "tools"] = "model"  # what does the work
+    kind: str = "model"  # what does the work; a plugin may bring more
+    options: Mapping[str, Any] = {}  # of a plugin
     model: str | None = None
     parameters: Mapping[str, Any] = {}
     scope: tuple[str, ...] = ()  # globs; empty: anything that the policy allows

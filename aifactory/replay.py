@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from aifactory import agents, landing, proposals
-from aifactory.agents import Bench, Job, Question, label
+from aifactory import agents, config, landing, proposals
+from aifactory.agents import Bench, Job, Kinds, Question, label
 from aifactory.errors import AifactoryError, InvalidInput
 from aifactory.git import Repository
 from aifactory.layout import Layout
@@ -93,7 +94,9 @@ def propose(repository: Repository, layout: Layout, ledger: Ledger, proposal: Pr
         bench=recording.bench,
         check=lambda proposal: None,
     )
-    return agents.find(proposal.agent, Prompts(layout)).propose(job)
+    settings = config.load(repository.root, environ=os.environ)
+    kinds = Kinds.of(settings.agents, repository.root)
+    return agents.find(proposal.agent, Prompts(layout), kinds).propose(job)
 
 
 @dataclass(frozen=True)

@@ -143,6 +143,12 @@ class Flakes(Section):
 
 class Agents(Section):
     default: Text = Field("coder", description="The agent of tasks that name none.")
+    plugins: Annotated[str, StringConstraints(pattern=r"^\w[\w-]*(/\w[\w-]*)*$")] | None = Field(
+        None, description="The directory of the repository's own plugins, used where trusted."
+    )
+    trusted: Texts = Field(
+        (), description="Repositories whose plugins may run, by path; only in the user's own file."
+    )
 
 
 class Land(Section):

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from aifactory import gate, landing, policy, proposals, rooms, rulings, signing
 from aifactory.agents import Agent
+from aifactory.config import Config
 from aifactory.errors import ScopeViolation
 from aifactory.factory import Factory
 from aifactory.gate import GateResult
@@ -19,6 +20,7 @@ from aifactory.ledger import WRITER
 from aifactory.model import Proposal, Record, Task
 from aifactory.narration import one_line, printable
 from aifactory.redaction import masked
+from aifactory.settings import Policy
 from aifactory.tree import GitTree
 
 
@@ -29,12 +31,19 @@ def check_scope(factory: Factory, task: Task, agent: Agent, proposal: Proposal) 
         task,
         proposal.changes,
         base_paths={path: entry.mode for path, entry in tree.entries.items()},
-        policy=factory.config.policy,
+        policy=guarded(factory.config),
         gate_commands=factory.config.gate.commands,
         agent_scope=agent.scope,
         before=tree.read,
     )
     check_leaks(proposal, tree)
+
+
+def guarded(settings: Config) -> Policy:
+    """The owner's policy; what runs in the daemon itself is protected as well."""
+    policy, plugins = settings.policy, settings.agents.plugins
+    more = {"protected": (*policy.protected, plugins)} if plugins else {}
+    return policy.model_copy(update=more)
 
 
 def check_leaks(proposal: Proposal, tree: GitTree) -> None:

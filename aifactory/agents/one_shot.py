@@ -16,6 +16,8 @@ from aifactory.tree import GitTree
 
 
 class OneShot:
+    protocol = 1
+
     def __init__(self, prompt: Prompt) -> None:
         self.name = prompt.name
         self.scope = prompt.settings.scope

@@ -18,6 +18,8 @@ FILES = "{files}"
 
 
 class Recipe:
+    protocol = 1
+
     def __init__(self, prompt: Prompt) -> None:
         if not prompt.settings.commands:
             raise BrokenPrompt(f"{prompt.path}: front matter: kind recipe needs `commands`")

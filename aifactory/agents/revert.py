@@ -17,6 +17,8 @@ NEXT_STEP = "take it back by hand, or describe a task that does"
 class Revert:
     """The task's `inputs` name the `commit` and its `parent`, "" for the first commit."""
 
+    protocol = 1
+
     def __init__(self, prompt: Prompt) -> None:
         self.name = prompt.name
         self.scope = prompt.settings.scope

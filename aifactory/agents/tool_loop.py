@@ -32,6 +32,8 @@ PATCH = 20_000  # characters of an earlier attempt's change that are shown
 
 
 class ToolLoop:
+    protocol = 1
+
     def __init__(self, prompt: Prompt) -> None:
         self.name = prompt.name
         self.scope = prompt.settings.scope
