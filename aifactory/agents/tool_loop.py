@@ -136,8 +136,8 @@ class Session:
                 return FINISHED, ()
             return self._toolbox.call(call.name, call.arguments)
         except (AttemptFailed, InvalidInput) as error:
-            next_step = f"; next: {error.next_step}" if isinstance(error, AttemptFailed) else ""
-            return f"error: {error.message}{next_step}", ()
+            for_model = error.next_step if isinstance(error, AttemptFailed) else ""
+            return "; next: ".join(filter(None, [f"error: {error.message}", for_model])), ()
 
     def proposal(self) -> Proposal:
         finish = [one for one in calls_of(self._answer, 0) if one.name == FINISH]
