@@ -37,6 +37,16 @@ def grant_one(factory: Factory, request: Request) -> None:
         )
 
 
+def meant(request: Request, record: Record) -> None:
+    """Refuse what was said of an attempt that is no longer the one at hand."""
+    attempt = request.data.get("attempt", record.attempts)
+    if attempt != record.attempts:
+        raise AifactoryError(
+            f"{request.verb} meant attempt {attempt}, {record.task_id} is at attempt"
+            f" {record.attempts}"
+        )
+
+
 def said(request: Request) -> dict[str, object]:
     return {"by": request.by, "reason": request.data.get("reason", "")}
 
@@ -62,11 +72,13 @@ def retry(factory: Factory, request: Request, record: Record) -> None:
 
 
 def approve(factory: Factory, request: Request, record: Record) -> None:
+    meant(request, record)
     if record.state is not State.READY:
         factory.queue.change(record.task_id, "proposal.approved", data=said(request), reason="")
 
 
 def reject(factory: Factory, request: Request, record: Record) -> None:
+    meant(request, record)
     factory.queue.change(
         record.task_id,
         "proposal.rejected",
@@ -78,11 +90,7 @@ def reject(factory: Factory, request: Request, record: Record) -> None:
 
 
 def answer(factory: Factory, request: Request, record: Record) -> None:
-    meant = request.data.get("attempt", record.attempts)
-    if meant != record.attempts:
-        raise AifactoryError(
-            f"attempt {meant} was answered, {record.task_id} is at attempt {record.attempts}"
-        )
+    meant(request, record)
     handover.reply(factory, record, str(request.data.get("text", "")), said(request))
 
 

@@ -219,6 +219,16 @@ def test_approval_is_asked_for_where_the_task_says_so(checkout: Checkout) -> Non
         assert not pending.exists()
 
 
+@pytest.mark.parametrize("verb", ["approve", "reject"])
+def test_what_is_said_of_another_attempt_is_refused(checkout: Checkout, verb: str) -> None:
+    drop(checkout, "t1", files=["a.py"], land="approve")
+    with opened(checkout, [whole(a_py="a\n")]) as house:
+        house.work()
+        requests.post(house.factory.layout, verb, "t1", {"attempt": 7})
+        house.take_in()
+        assert house.state("t1") is State.AWAITING_APPROVAL
+
+
 def test_a_rejected_proposal_never_lands(checkout: Checkout) -> None:
     drop(checkout, "t1", files=["a.py"], land="approve")
     with opened(checkout, [whole(a_py="a\n")]) as house:
