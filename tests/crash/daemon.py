@@ -107,7 +107,8 @@ def set_up(gate: bool) -> None:
     plain("config", "user.email", "ada@example.org")
     answers = {t: [{"text": f"```diff\n{PATCHES[t]}```\n"}] for t in TASKS}
     settings = '[model]\ndefault = "scripted/answers.json"\n'
-    settings += '[gate]\ncommands = ["test -f dirty.txt"]\n' if gate else ""
+    settings += '[gate]\nsecurity = "off"\n'  # the cage is a fake in some tests, and says nothing
+    settings += 'commands = ["test -f dirty.txt"]\n' if gate else ""
     write(COMMITTED | {"answers.json": json.dumps({"tasks": answers}), "aifactory.toml": settings})
     plain("add", "-A")
     plain("commit", "-qm", "base")

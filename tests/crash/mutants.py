@@ -135,13 +135,14 @@ def _answer_forgotten() -> None:
 
 
 def _told_too_early() -> None:
-    land = Lander.land
+    land_many = Lander.land_many
 
-    def early(self: Lander, candidate: Any) -> Any:
-        layer.say(f"ACK {candidate.task_id}")
-        return land(self, candidate)
+    def early(self: Lander, candidates: Any) -> Any:
+        for candidate in candidates:
+            layer.say(f"ACK {candidate.task_id}")
+        return land_many(self, candidates)
 
-    Lander.land = early  # type: ignore[method-assign]
+    Lander.land_many = early  # type: ignore[method-assign]
 
 
 def _number_again() -> None:

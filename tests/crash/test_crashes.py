@@ -22,7 +22,7 @@ NOTICED_BY = {
 def test_killed_at_every_step_it_comes_out_before_or_after() -> None:
     found = tool("sweep")
     assert found["wrong"] == []
-    assert found["points"] > 80
+    assert found["points"] > 70
 
 
 def test_recovery_may_be_killed_too() -> None:
