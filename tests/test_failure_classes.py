@@ -99,13 +99,16 @@ CASES: dict[str, Case] = {
     "stubborn": Case(tuple([Reply("No.")] * 9), "failed", "answer_unusable", charged=3, tries=3),
     "silent": passes(fault("hang")),
     "drips": passes(fault("drip")),
-    "refused": Case((Reply(status=400),), "failed", "model_permanent"),
-    "no-such-model": Case((Reply(status=404),), "failed", "model_permanent"),
-    "bad-key": Case((Reply(status=401),), "failed", "model_permanent"),
-    "no-tokens": Case((), "awaiting_input", "budget_exhausted", task={"budget": {"tokens": 50}}),
-    "no-price": Case((), "awaiting_input", "budget_exhausted", task={"budget": {"usd": 1.0}}),
     "no-time": Case(
         (fault("hang"),), "awaiting_input", "deadline", task={"budget": {"seconds": 1.5}}
+    ),
+    "refused": Case((Reply(status=400),), "failed", "model_permanent"),
+    "no-tokens": Case((), "awaiting_input", "budget_exhausted", task={"budget": {"tokens": 50}}),
+    "no-price": Case((), "awaiting_input", "budget_exhausted", task={"budget": {"usd": 1.0}}),
+    # Last, and of two agents: each pauses its own.
+    "no-such-model": Case((Reply(status=404),), "failed", "model_permanent"),
+    "bad-key": Case(
+        (Reply(status=401),), "failed", "model_permanent", task={"assignee": "documenter"}
     ),
 }
 

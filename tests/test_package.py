@@ -69,7 +69,9 @@ def test_malicious_releases_are_out_of_reach() -> None:
 
 
 def imported_packages() -> set[str]:
-    trees = [ast.parse(path.read_text()) for path in (ROOT / "aifactory").rglob("*.py")]
+    """What our modules import; the programs in the cage import what the repository there has."""
+    paths = (ROOT / "aifactory").rglob("*.py")
+    trees = [ast.parse(path.read_text()) for path in paths if path.parent.name != "programs"]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     plain = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     from_ = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
@@ -85,4 +87,4 @@ def test_imports_are_declared_and_what_is_declared_is_used() -> None:
     imported = {named.get(name, name) for name in imported_packages()}
     extras = {"fastapi", "uvicorn", "nats", "langgraph", "github", "opentelemetry"}
     assert imported - declared - extras <= {"aiohttp", "httpx", "openai"}
-    assert declared - imported <= {"pytest"}  # run by gates, not imported
+    assert declared - imported <= {"pytest", "ruff"}  # run in the cage, not imported

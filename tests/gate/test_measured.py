@@ -89,7 +89,7 @@ def test_mutants_that_are_noticed(judge: Any) -> None:
 
 
 def test_the_time_box_holds_and_says_what_was_left(judge: Any) -> None:
-    slow = "import time\ntime.sleep(0.3)\n" + STRICT
+    slow = "import time\ntime.sleep(0.8)\n" + STRICT
     found = judge(CHANGE | {"check.py": slow}, mutation=0, mutation_seconds=1.0)
     (said,) = [verdict for verdict in found.verdicts if verdict.check == "mutation"]
     assert "not tried in 1 s" in said.message
