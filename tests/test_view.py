@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pty
+import select
 import threading
 import time
 from collections.abc import Iterator
@@ -94,6 +95,14 @@ def terminal() -> Iterator[tuple[int, Any]]:
     os.close(main)
 
 
+def read_up_to(main: int, last: str) -> str:
+    """What a terminal shows; the kernel passes it on in pieces, some of them late."""
+    shown = ""
+    while last not in shown and select.select([main], [], [], 5)[0]:
+        shown += os.read(main, 100_000).decode()
+    return shown
+
+
 def test_on_a_terminal_it_draws_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     stream = Stream()
@@ -104,7 +113,7 @@ def test_on_a_terminal_it_draws_and_ends(monkeypatch: pytest.MonkeyPatch) -> Non
             stream.emit("attempt.started", "t1", 1, state="running", agent="coder")
             time.sleep(0.3)
             stream.emit("task.landed", "t1", 1, state="done", commit="c" * 40)
-        shown = os.read(main, 100_000).decode()
+        shown = read_up_to(main, "1 done")
     assert "1 running" in shown and "t1 (1) landed: cccccccccc" in shown and "1 done" in shown
 
 
