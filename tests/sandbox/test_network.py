@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import socketserver
 import tempfile
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -17,6 +15,7 @@ from aifactory.layout import cache_home
 from aifactory.model import CommandRecord
 from aifactory.sandbox import FakeNetwork, Request, Spec, own_toolchain, serve
 from aifactory.sandbox.confined import Confined
+from tests.sandbox.loopback import serving
 
 ADDRESS = "93.184.215.14"
 # As any client does: CONNECT to the proxy that the environment names, then HTTP through it.
@@ -69,12 +68,8 @@ class Server(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[tuple[str, int]]:
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Server) as made:
-        made.daemon_threads = True
-        threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
-        host, port = made.server_address[:2]
-        yield str(host), int(port)
-        made.shutdown()
+    with serving(Server) as address:
+        yield address
 
 
 @pytest.fixture

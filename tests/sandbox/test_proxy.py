@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import socketserver
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -14,6 +13,7 @@ import pytest
 
 from aifactory.sandbox import FakeNetwork, Request, serve
 from aifactory.sandbox.internet import Internet, is_public
+from tests.sandbox.loopback import serving
 
 PUBLIC, OTHER = "93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c"
 Ask = Callable[[str], bytes]
@@ -35,12 +35,8 @@ class Echo(socketserver.BaseRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[tuple[str, int]]:
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo) as made:
-        made.daemon_threads = True
-        threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
-        host, port = made.server_address[:2]
-        yield str(host), int(port)
-        made.shutdown()
+    with serving(Echo) as address:
+        yield address
 
 
 @pytest.fixture
