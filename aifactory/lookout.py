@@ -1,13 +1,16 @@
 """The owner's later checks on what has landed: the commit that turns them red is taken back.
 
 `[land] watch` runs in the cage on the tip of the target, beside other work. The last commit that
-was green stands in a ref; between it and a red tip the first red commit is found by halving. What
-fails once and not again blames nobody.
+was green stands in a ref; between it and a red tip the first red commit is found by halving, where
+what was taken back meanwhile counts as never done: of two that are to blame, the second is found
+when the first is gone. What fails once and not again blames nobody.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
+from dataclasses import replace
 
 from aifactory import reversal, rooms
 from aifactory.errors import (
@@ -19,7 +22,9 @@ from aifactory.errors import (
 )
 from aifactory.factory import Factory
 from aifactory.gate.execution import execute
+from aifactory.gate.trees import scratch
 from aifactory.layout import WATCHED_REF
+from aifactory.model import Task
 
 
 class Lookout:
@@ -68,14 +73,16 @@ class Lookout:
 
     def _first_red(self, green: str, tip: str) -> str:
         """The first red commit between a green and a red one, by halving."""
-        listed = self._factory.repository.run(
-            "rev-list", "--first-parent", "--reverse", f"{green}..{tip}"
-        )
+        repository = self._factory.repository
+        listed = repository.run("rev-list", "--first-parent", "--reverse", f"{green}..{tip}")
         commits = listed.decode().split()
+        gone = list(reversal.taken_back(repository, self._factory.queue, commits))
         low, high = -1, len(commits) - 1
         while high - low > 1:
             middle = (low + high) // 2
-            if self._is_green(commits[middle]):
+            later = [one for one in gone if one.landed <= middle < one.undone]
+            later.sort(key=lambda one: one.landed, reverse=True)
+            if self._is_green(commits[middle], [one.task for one in later]):
                 low = middle
             else:
                 high = middle
@@ -91,18 +98,22 @@ class Lookout:
             reason = f"[land] watch is green before {commit[:12]} and red since."
             reversal.begin(factory.repository, factory.queue, record, reason)
 
-    def _is_green(self, commit: str) -> bool:
-        """Whether every check passes on a commit. GateFlaky when a second try says otherwise."""
-        if self._passes(commit):
+    def _is_green(self, commit: str, gone: Collection[Task] = ()) -> bool:
+        """Whether every check passes on a commit, had these tasks taken back what is theirs.
+
+        GateFlaky when a second try says otherwise.
+        """
+        if self._passes(commit, gone):
             return True
-        if self._passes(commit):
+        if self._passes(commit, gone):
             raise GateFlaky(f"{commit[:12]} was red once and green when tried again")
         return False
 
-    def _passes(self, commit: str) -> bool:
+    def _passes(self, commit: str, gone: Collection[Task]) -> bool:
         factory = self._factory
-        with factory.workspaces.lease() as workspace:
-            tree = factory.repository.tree_of(commit)
+        with factory.workspaces.lease() as workspace, scratch(factory.repository) as inside:
+            tree = reversal.without(inside, commit, gone)
             room = rooms.watching(factory, commit, workspace, tree, self.stop)
-            workspace.checkout(factory.repository, tree)
-            return all(execute(room, command).ok for command in factory.config.land.watch)
+            workspace.checkout(inside, tree)
+            here = replace(room, repository=inside)
+            return all(execute(here, command).ok for command in factory.config.land.watch)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from aifactory.agents.revert import inverse
 from aifactory.errors import InvalidInput
 from aifactory.git import Repository
 from aifactory.model import Record, State, Task, sha256
+from aifactory.quarantine import planned, rebuilt
 from aifactory.queue import Queue
 from aifactory.settings import Strength
+from aifactory.tree import GitTree
 
 AGENT = "revert"
 NO_PROOF = Strength(tests="off", machinery="off", acceptance="off", new_tests="off")
@@ -87,3 +93,36 @@ def task_at(repository: Repository, queue: Queue, commit: str) -> Record | None:
     out = repository.run("log", "-1", "--format=%(trailers:key=Aifactory-Task,valueonly)", commit)
     record = queue.record(out.decode(errors="replace").strip())
     return record if record and record.commit == commit else None
+
+
+@dataclass(frozen=True)
+class TakenBack:
+    """What one of a row of commits did, and `task` undid in a later one. Places in that row."""
+
+    task: Task
+    landed: int
+    undone: int
+
+
+def taken_back(repository: Repository, queue: Queue, commits: Sequence[str]) -> Iterator[TakenBack]:
+    """What landed in this row of commits, oldest first, and was taken back in it."""
+    for undone, commit in enumerate(commits):
+        record = task_at(repository, queue, commit)
+        if record and is_ours(record):
+            task = queue.task(record.task_id)
+            if (landed := str(task.inputs["commit"])) in commits[:undone]:
+                yield TakenBack(task, commits.index(landed), undone)
+
+
+def without(inside: Repository, commit: str, tasks: Iterable[Task]) -> str:
+    """The tree of a commit as it would be had these tasks been done on it, last landed first.
+
+    `inside` has a place for new objects. PreconditionFailed where one cannot be taken back there.
+    """
+    tree = inside.tree_of(commit)
+    for task in tasks:
+        proposal = inverse(task, GitTree(inside, tree))
+        changed = planned(inside, inside, proposal)
+        new = {path: after for path, (_, after) in changed.items()}
+        tree = rebuilt(inside, inside, tree, new) or inside.write("tree", b"")
+    return tree

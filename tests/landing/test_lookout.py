@@ -57,6 +57,23 @@ def test_the_commit_to_blame_among_many_is_taken_back(checkout: Checkout) -> Non
     assert sorted(path.name for path in checkout.root.glob("?.py")) == [f"{n}.py" for n in "abcdfg"]
 
 
+def test_of_two_that_are_to_blame_each_is_taken_back(checkout: Checkout) -> None:
+    answers = tasks(checkout, "abcdef")
+    results = slow(lambda tree: not ((tree / "b.py").exists() or (tree / "e.py").exists()))
+    with opened(checkout, answers, results, **WATCH) as house:
+        lookout = Lookout(house.factory)
+        lookout.look()
+        land(house, *"abcdef")
+        for _ in range(2):
+            lookout.look()
+            house.work()
+        lookout.look()
+        told = [event.task for event in house.events if event.name == "watch.blamed"]
+        assert told == ["b", "e"]
+        assert checkout.git("rev-parse", WATCHED_REF) == checkout.git("rev-parse", "HEAD")
+    assert sorted(path.name for path in checkout.root.glob("?.py")) == [f"{n}.py" for n in "acdf"]
+
+
 def test_what_was_never_green_takes_nothing_back(checkout: Checkout) -> None:
     answers = tasks(checkout, "a")
     with opened(checkout, answers, slow(lambda tree: False), **WATCH) as house:
