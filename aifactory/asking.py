@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from aifactory import failpoints, journal, purse
 from aifactory.agents import Question, label
@@ -36,13 +36,37 @@ class Recorded:
     stop: threading.Event
     began_at: float = field(default_factory=time.monotonic)
     purpose: str = ""  # of a question beside the one for the work itself, such as `review`
+    placed: set[int] = field(default_factory=set)  # steps that questions without one were given
 
     def part(self, step: int) -> str:
         """What the artifacts of a question are named after, and its call."""
         name = label(self.attempt, step)
         return f"{name}-{self.purpose}" if self.purpose else name
 
+    def place(self, question: Question) -> Question:
+        """A question without a step in the place of the same one before a crash, else in the next.
+
+        What is asked again has the answer that was paid for; what was not asked has none.
+        """
+        history = self.factory.ledger.find(self.task.task_id)
+        names = history.artifacts if history else ()
+        step = 1
+        while step in self.placed or f"prompt-{self.part(step)}.json" in names:
+            name = f"prompt-{self.part(step)}.json"
+            if step not in self.placed and self.asked(name) == question.digest:
+                break
+            step += 1
+        self.placed.add(step)
+        return replace(question, step=step)
+
+    def asked(self, name: str) -> str:
+        """The digest of a question that is recorded."""
+        recorded = self.factory.ledger.artifact(self.task.task_id, name) or b"{}"
+        return str(json.loads(recorded).get("digest", ""))
+
     def __call__(self, question: Question) -> Answer:
+        question = question if question.step else self.place(question)
+        stop = question.stop or self.stop
         name = f"response-{self.part(question.step)}.json"
         known = self.factory.ledger.artifact(self.task.task_id, name)
         if known is not None:
@@ -55,9 +79,9 @@ class Recorded:
         terms = Terms(
             policy=RetryPolicy(seconds=min(left, RetryPolicy.seconds)),
             fallbacks=self.fallbacks(),
-            witness=_Recorder(self, question, self.meter(question, request)),
+            witness=_Recorder(self, question, self.meter(question, request, stop)),
             waiting=self.waits,
-            line=Line(stop=self.stop),
+            line=Line(stop=stop),
         )
         began_at = time.monotonic()
         try:
@@ -115,11 +139,11 @@ class Recorded:
         done = self.factory.queue.records[self.task.task_id].calls
         return self.attempt - 1 if self.purpose else done
 
-    def meter(self, question: Question, request: Request) -> Meter:
+    def meter(self, question: Question, request: Request, stop: threading.Event) -> Meter:
         config, run = self.factory.config, self.factory.stream.run
         kept = purse.limits(config, self.task, self.agent, question.budget, run)
         kept[f"call:{request.call_id}"] = config.budget.call
-        return Meter(self.factory.purse.budgets, kept, config.model.prices, stop=self.stop)
+        return Meter(self.factory.purse.budgets, kept, config.model.prices, stop=stop)
 
 
 @dataclass(frozen=True)
@@ -153,6 +177,7 @@ class _Recorder:
             "messages": list(map(masked_data, self.question.new)) or list(fitted.messages),
             "tools": [tool["function"]["name"] for tool in self.question.tools],
             "left_out": list(self.question.cut),
+            **({"digest": self.question.digest} if self.question.digest else {}),
         }
         self.asked.factory.queue.note(
             fitted.task_id,

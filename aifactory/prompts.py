@@ -40,7 +40,9 @@ class Settings(Value):
     answer: Literal["auto", "whole", "search_replace", "udiff", "v4a", "json"] = "auto"
     system: str = ""
     budget: Budget = Budget()
-    commands: tuple[str, ...] = ()  # of a recipe
+    commands: tuple[str, ...] = ()  # of a recipe; of a wrapped program, one
+    environment: Mapping[str, str] = {}  # of a wrapped program
+    droppings: tuple[str, ...] = ()  # globs of new files of a wrapped program that are not taken
     steps: Annotated[int, Field(ge=1, le=1000)] = 50  # answers of one attempt with tools
     seconds: Annotated[float, Field(gt=0)] = 3600  # wall time of one attempt with tools
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import partial
+from pathlib import Path
 
 from aifactory import audit, reversal, sandbox
 from aifactory.environments import Environment, recipe
@@ -41,6 +42,7 @@ def room(
         commands=config.gate.commands,
         keep=config.gate.keep,
         allowed=config.policy.commands,
+        programs=tuple(Path(place).expanduser() for place in config.agents.programs),
         known=factory.known,
         strength=reversal.strength(task, config.strength),
         security=config.gate.security,

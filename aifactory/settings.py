@@ -146,6 +146,9 @@ class Agents(Section):
     plugins: Annotated[str, StringConstraints(pattern=r"^\w[\w-]*(/\w[\w-]*)*$")] | None = Field(
         None, description="The directory of the repository's own plugins, used where trusted."
     )
+    programs: Texts = Field(
+        (), description="Where programs that agents wrap stand; only in the user's own file."
+    )
     trusted: Texts = Field(
         (), description="Repositories whose plugins may run, by path; only in the user's own file."
     )

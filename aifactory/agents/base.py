@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -30,7 +31,9 @@ class Question:
     """What one attempt asks of a model. `prompt_sha256` pins the agent's file.
 
     `step` counts the questions of an attempt, `new` are those of the messages that earlier ones
-    did not hold (empty: all), `tools` what the model may call, in the form of OpenAI's API.
+    did not hold (empty: all), `tools` what the model may call, in the form of OpenAI's API. `stop`
+    cuts the call. A question without a step (0) is known by its `digest`: the same one was asked
+    before a crash, or it is the next.
     """
 
     messages: tuple[dict[str, Any], ...]
@@ -42,6 +45,8 @@ class Question:
     new: tuple[dict[str, Any], ...] = ()
     tools: tuple[dict[str, Any], ...] = ()
     cut: tuple[str, ...] = ()  # what the prompt leaves out to fit the model
+    digest: str = ""
+    stop: threading.Event | None = None
 
 
 class Doer(Protocol):

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import shutil
 import sys
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from aifactory import harvest
 from aifactory.errors import PolicyDenied, PreconditionFailed
-from aifactory.gate import Room
+from aifactory.gate import Equipment, Room
 from aifactory.gate.execution import ran, split
 from aifactory.harvest import File
 from aifactory.model import Change, CommandRecord, sha256
 from aifactory.policy import command_refusal
 from aifactory.tree import GitTree
+from aifactory.workspace import PASSABLE, make_own
 
 
 class Bench:
@@ -39,7 +41,17 @@ class Bench:
         allowed = self._room.allowed
         if allowed is not None and (why := command_refusal(words, allowed)):
             raise PolicyDenied(f"`{command}`: {why}")
-        room = _equipped(self._room, words[0])
+        return self._run(_equipped(self._room, words[0]), command, words)
+
+    def wrap(self, command: str, equipment: Equipment, stop: threading.Event) -> CommandRecord:
+        """Run a program of the user's with what it needs; `stop` ends it, as Interrupted tells.
+
+        It need not be allowed by name: its user named where it stands. Raises as `run` else.
+        """
+        room = replace(self._room, equipment=equipment, stop=stop)
+        return self._run(room, command, split(command))
+
+    def _run(self, room: Room, command: str, words: tuple[str, ...]) -> CommandRecord:
         record = ran(room, command, words)
         self.commands.append(record)
         room.on_command(record)
@@ -49,6 +61,33 @@ class Bench:
                 next_step=f"install {program} into the environment that [environment] python names",
             )
         return record
+
+    @property
+    def place(self) -> Path:
+        """Where the files are, for us."""
+        return self._room.workspace.path
+
+    @property
+    def owner(self) -> tuple[int, int] | None:
+        """Whom the files belong to, and as whom commands run; None: as our user."""
+        return self._room.workspace.owner
+
+    @property
+    def programs(self) -> tuple[Path, ...]:
+        """Where the programs stand that may be wrapped."""
+        return self._room.programs
+
+    @property
+    def stop(self) -> threading.Event:
+        """Set to end what runs here."""
+        return self._room.stop or threading.Event()
+
+    def door(self) -> Path:
+        """An empty directory beside the files, for what a command is shown and may not change."""
+        door = self.place.with_name("door")
+        shutil.rmtree(door, ignore_errors=True)
+        make_own(door, PASSABLE)
+        return door
 
     def hold(self, changes: Iterable[Change]) -> None:
         """Let the files be the base's with these changes, whatever was done here."""

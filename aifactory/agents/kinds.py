@@ -25,6 +25,7 @@ SHIPPED = {
     "handoff": "handoff:Handoff",
     "recipe": "recipe:Recipe",
     "revert": "revert:Revert",
+    "wrapped": "wrapped:Wrapped",
 }
 
 

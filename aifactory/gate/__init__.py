@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from aifactory.errors import AifactoryError
 from aifactory.gate.acceptance import Acceptance
-from aifactory.gate.base import Check, GateResult, Room
+from aifactory.gate.base import Check, Equipment, GateResult, Room
 from aifactory.gate.blame import attributed
 from aifactory.gate.commands import Commands
 from aifactory.gate.completion import Completion
@@ -27,6 +27,7 @@ from aifactory.model import CommandRecord, Verdict
 __all__ = [
     "CHECKS",
     "Check",
+    "Equipment",
     "GateResult",
     "Known",
     "Room",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,18 @@ MOST_EVIDENCE = 4000
 
 
 @dataclass(frozen=True)
+class Equipment:
+    """What one command is given beyond what all are: trees to see, directories before the others
+    on PATH, variables, the socket that it may reach, and its own time."""
+
+    readable: tuple[Path, ...] = ()
+    path: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+    network: Path | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
 class Room:
     """All that a check may use: one tree, a workspace that holds it, a cage to run commands in.
 
@@ -31,7 +43,8 @@ class Room:
     that do not count, by name; `held_out` is where unseen checks are. `timeout` is in seconds for
     one command; the task's own goes before it, and before `limits`. Commands find `python` first on
     PATH, and what `environment` has, where there is one. `security` is the severity from which on a
-    finding is red. `known` remembers what commands did on other trees.
+    finding is red. `known` remembers what commands did on other trees. `programs` are where the
+    programs stand that agents wrap; `equipment` is for what a command needs that no other does.
     """
 
     workspace: Workspace
@@ -50,6 +63,8 @@ class Room:
     strength: Strength = field(default_factory=Strength)
     limits: Limits = field(default_factory=Limits)
     environment: Environment | None = None
+    programs: tuple[Path, ...] = ()
+    equipment: Equipment = field(default_factory=Equipment)
     security: Literal["off", "low", "medium", "high"] = "off"
     known: Known = field(default_factory=Known)
     stop: threading.Event | None = None
@@ -64,7 +79,7 @@ class Room:
     @property
     def seconds(self) -> float:
         """How long one command may take."""
-        return self.task.command_timeout or self.timeout
+        return self.equipment.seconds or self.task.command_timeout or self.timeout
 
     @property
     def tools(self) -> Toolchain:

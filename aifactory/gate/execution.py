@@ -15,7 +15,7 @@ from aifactory.errors import Interrupted, InvalidInput, SandboxUnusable
 from aifactory.gate.base import Room, last_lines
 from aifactory.gate.interpreter import installed_in_place
 from aifactory.model import CommandRecord, Verdict, now
-from aifactory.sandbox import Spec, layered
+from aifactory.sandbox import Spec, Toolchain, layered
 from aifactory.workspace import Restored
 
 PYTHONS = frozenset({"python", "python3"})
@@ -98,12 +98,15 @@ def _run(room: Room, spec: Spec, told: dict[str, object]) -> CommandRecord:
 def _spec(room: Room, words: tuple[str, ...]) -> Spec:
     if words[0] in PYTHONS:
         words = (str(room.python), *words[1:])
-    tools = room.tools
+    more = room.equipment
+    tools = Toolchain((*room.tools.readable, *more.readable), (*more.path, *room.tools.path))
+    own = {"PYTHONDONTWRITEBYTECODE": "1", **_without(room), **more.variables}
     return Spec(
         argv=words,
         workspace=room.workspace.path,
-        environment={**tools.environment, "PYTHONDONTWRITEBYTECODE": "1", **_without(room)},
+        environment={**tools.environment, **own},
         readable=tools.readable,
+        network=more.network,
         limits=replace(room.limits, seconds=room.seconds),
         mounted_at=_shown_at(room),
     )

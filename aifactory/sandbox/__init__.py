@@ -7,8 +7,10 @@ returns a `CommandRecord`, or raises `SandboxUnusable`: there is no result from 
 from __future__ import annotations
 
 from aifactory.sandbox.choice import Finding, choose, choose_strong, self_test, weakness
+from aifactory.sandbox.door import Door, opened
 from aifactory.sandbox.exec import run_in
 from aifactory.sandbox.fake import FakeNetwork, FakeSandbox
+from aifactory.sandbox.guarded import PROXY_PORT
 from aifactory.sandbox.internet import Internet, Network
 from aifactory.sandbox.owner import free_owner, owner
 from aifactory.sandbox.proxy import Request, serve
@@ -17,6 +19,8 @@ from aifactory.sandbox.spec import Limits, Sandbox, Spec
 from aifactory.sandbox.toolchain import Toolchain, own_toolchain, toolchain
 
 __all__ = [
+    "PROXY_PORT",
+    "Door",
     "FakeNetwork",
     "FakeSandbox",
     "Finding",
@@ -31,6 +35,7 @@ __all__ = [
     "choose_strong",
     "free_owner",
     "layered",
+    "opened",
     "own_toolchain",
     "owner",
     "run_in",

@@ -7,24 +7,23 @@ its empty network; inside, `inside/forward.py` takes connections on its loopback
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import socket
 import socketserver
-import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from aifactory import beneath
+from aifactory.sandbox.door import Door, opened
 from aifactory.sandbox.internet import Internet, Network, reach
 from aifactory.sandbox.relay import carry, head
 
 PORT = 443
 MOST_AT_ONCE = 64
 HEAD_BYTES = 16_384
-HEAD_SECONDS, IDLE_SECONDS, CUT_SECONDS, HEARD_SECONDS = 20.0, 120.0, 2.0, 1.0
+HEAD_SECONDS, IDLE_SECONDS, HEARD_SECONDS = 20.0, 120.0, 1.0
 _CONNECT = re.compile(rb"CONNECT ([A-Za-z0-9.-]{1,253}):(\d{1,5}) HTTP/1\.[01]\r\n")
 
 
@@ -60,22 +59,9 @@ def serve(
     ends, from threads of the proxy's own. Only `owner` (default: our user) may connect.
     """
     allowed = frozenset(_endpoint(host) for host in hosts)
-    place.unlink(missing_ok=True)
-    with beneath.opened(place.parent) as folder:  # a socket's own path may not be long
-        server = _Server(beneath.pinned(folder) / place.name, allowed, log, network or Internet())
-    with server:
-        place.chmod(0o600)
-        if owner:
-            os.chown(place, *owner)
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            server.shutdown()
-            thread.join()
-            server.cut()
-            place.unlink(missing_ok=True)
+    made = partial(_Server, allowed=allowed, log=log, network=network or Internet())
+    with opened(made, place, owner):
+        yield
 
 
 def _endpoint(host: str) -> tuple[str, int]:
@@ -83,54 +69,15 @@ def _endpoint(host: str) -> tuple[str, int]:
     return name.lower().rstrip("."), int(port or PORT)
 
 
-class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    daemon_threads = True
-    request_queue_size = 128
-
+class _Server(Door):
     def __init__(
         self, place: Path, allowed: frozenset[tuple[str, int]], log: Log, network: Network
     ) -> None:
         self.allowed, self.log, self.network = allowed, log, network
-        self._room = threading.BoundedSemaphore(MOST_AT_ONCE)
-        self._open: set[socket.socket] = set()
-        self._lock = threading.Lock()
-        super().__init__(str(place), _Handler)
+        super().__init__(place, _Handler, MOST_AT_ONCE)
 
-    def verify_request(self, request: object, client_address: object) -> bool:
-        if self._room.acquire(blocking=False):
-            return True
+    def overflowed(self) -> None:
         self.log(Request("", 0, refused=f"more than {MOST_AT_ONCE} at once"))
-        return False
-
-    def process_request_thread(self, request: object, client_address: object) -> None:
-        try:
-            super().process_request_thread(request, client_address)  # type: ignore[arg-type]
-        finally:
-            self._room.release()
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is no news; whatever it was, the request was logged."""
-
-    @contextlib.contextmanager
-    def held(self, connection: socket.socket) -> Iterator[None]:
-        """Known as open meanwhile, so that `cut` finds it."""
-        with self._lock:
-            self._open.add(connection)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._open.discard(connection)
-
-    def cut(self) -> None:
-        """End what is still open, and wait until it is logged, but for no slow resolver."""
-        until = time.monotonic() + CUT_SECONDS
-        while self._open and time.monotonic() < until:
-            with self._lock:
-                for connection in self._open:
-                    with contextlib.suppress(OSError):
-                        connection.shutdown(socket.SHUT_RDWR)
-            time.sleep(0.01)
 
 
 class _Handler(socketserver.BaseRequestHandler):

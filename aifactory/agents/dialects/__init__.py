@@ -1,0 +1,17 @@
+"""How programs speak to models: a family of wire formats behind one Protocol."""
+
+from __future__ import annotations
+
+from aifactory.agents.dialects.base import MODEL, Asked, Dialect, Event, NotUnderstood, Said
+from aifactory.agents.dialects.chat import Chat
+from aifactory.agents.dialects.messages import Messages
+from aifactory.agents.dialects.responses import Responses
+
+DIALECTS: tuple[Dialect, ...] = (Chat(), Responses(), Messages())
+
+__all__ = ["DIALECTS", "MODEL", "Asked", "Dialect", "Event", "NotUnderstood", "Said", "spoken"]
+
+
+def spoken(path: str) -> Dialect | None:
+    """The dialect that is spoken at this address."""
+    return next((one for one in DIALECTS if path.rstrip("/").endswith(one.path)), None)

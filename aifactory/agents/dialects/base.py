@@ -1,0 +1,105 @@
+"""What a program that talks to a model says and hears, whatever its dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from aifactory.agents.calls import Call, calls_of
+from aifactory.errors import AnswerUnusable, InvalidInput
+from aifactory.model import Answer
+
+MODEL = "aifactory"  # what every model is called: which one answers, the agent's file says
+Body = Mapping[str, Any]
+Event = tuple[str, str]  # the name of a server-sent event, "" for none, and its data
+
+
+class NotUnderstood(InvalidInput):
+    remedy = "mend the program's settings; docs/wrapped.md lists what is understood"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request of a program, in the form of OpenAI's chat API. `stream`: as events."""
+
+    messages: tuple[dict[str, Any], ...]
+    tools: tuple[dict[str, Any], ...] = ()
+    stream: bool = False
+
+
+@dataclass(frozen=True)
+class Said:
+    """The answer; `number` counts those of an attempt, so that no two calls have one name."""
+
+    answer: Answer
+    number: int
+
+    @property
+    def id(self) -> str:
+        return f"{MODEL}_{self.number}"
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        return calls_of(self.answer, self.number)
+
+    @property
+    def cut(self) -> bool:
+        """Whether the model had more to say than it may."""
+        return self.answer.finish_reason == "length"
+
+
+class Dialect(Protocol):
+    """One wire format. `path` is how the address of a request ends."""
+
+    path: str
+
+    def read(self, body: Body) -> Asked:
+        """Raises NotUnderstood for what no text or tool is."""
+        ...
+
+    def whole(self, said: Said) -> dict[str, Any]: ...
+
+    def events(self, said: Said) -> Iterator[Event]: ...
+
+
+def text_of(content: object) -> str:
+    """The text of a message, whole or in parts. Pictures and the like are not understood."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    if not isinstance(content, list):
+        raise NotUnderstood(f"a message's content is no text: {str(content)[:80]}")
+    return "\n".join(map(_part, content))
+
+
+def _part(part: object) -> str:
+    if isinstance(part, str):
+        return part
+    text = part.get("text") if isinstance(part, dict) else None
+    if not isinstance(text, str):
+        raise NotUnderstood(f"a part of a message is no text: {str(part)[:80]}")
+    return text
+
+
+def call(id: object, name: object, arguments: str) -> dict[str, Any]:
+    """A tool call as a message holds it."""
+    function = {"name": str(name), "arguments": arguments}
+    return {"id": str(id), "type": "function", "function": function}
+
+
+def tool(name: object, description: object, parameters: object) -> dict[str, Any]:
+    """A tool as a model is told of it."""
+    function = {
+        "name": str(name),
+        "description": str(description or ""),
+        "parameters": parameters or {"type": "object", "properties": {}},
+    }
+    return {"type": "function", "function": function}
+
+
+def arguments_of(made: Call) -> Mapping[str, Any]:
+    """The arguments for a dialect that sends them as a value; {} for what is cut off."""
+    try:
+        return made.arguments
+    except AnswerUnusable:
+        return {}
