@@ -19,6 +19,7 @@ from aifactory.model import Task, sha256
 from aifactory.strictjson import MOST_BYTES, parse
 
 _SETTLED_NS = 100_000_000  # a stamp younger than this may hide a second write in the same tick
+_GROWTH = 4096  # what a writer may add between the look at a file's size and the reading
 _TEMPORARY = ("~", ".tmp", ".swp", ".part")
 
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
@@ -33,6 +34,7 @@ class Found:
 
     `task_id` is known even of a bad file where its id can be read. `seen_at` is the file's time,
     for tasks that name none. `stamp` tells whether the file changed since; None: look again.
+    `file_sha256` is of the bytes, where they could be read.
     """
 
     path: Path
@@ -42,6 +44,7 @@ class Found:
     task_id: str | None = None
     seen_at: str = ""
     stamp: Stamp | None = None
+    file_sha256: str = ""
 
 
 def read(path: Path, data: bytes | None = None) -> Task:
@@ -121,8 +124,26 @@ def look(path: Path) -> Found | None:
         sha256(data) if task is None else identity(task),
         task_id,
         _at(before),
-        _stamp(before) if time.time_ns() - before.st_ctime_ns > _SETTLED_NS else None,
+        _settled(before),
+        sha256(data),
     )
+
+
+def recognised(tasks_dir: Path, names: Iterable[str], known: Mapping[str, str]) -> Over:
+    """Those of the files that hold, byte by byte, what was taken in as a task.
+
+    `known` gives the id of a task by the digest of its file's bytes.
+    """
+    found: dict[str, tuple[Stamp, str]] = {}
+    for name in names:
+        path = f"{tasks_dir}/{name}"
+        try:
+            stamp, task_id = _settled(os.lstat(path)), known.get(sha256(_content(path)))
+        except (FileNotFoundError, NotADirectoryError, InvalidTask):
+            continue
+        if stamp and task_id:
+            found[name] = stamp, task_id
+    return found
 
 
 def is_task_file(path: Path) -> bool:
@@ -169,12 +190,18 @@ def _stamp(status: os.stat_result) -> Stamp:
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
+def _settled(status: os.stat_result) -> Stamp | None:
+    """What tells whether the file changes, once a second write would be seen in its times."""
+    return _stamp(status) if time.time_ns() - status.st_ctime_ns > _SETTLED_NS else None
+
+
 def _at(status: os.stat_result) -> str:
     return taskfile.utc(status.st_mtime) or ""
 
 
-def _shown(path: Path) -> str:
-    return schema.printable(str(Path(path.parent.name, path.name)))
+def _shown(path: Path | str) -> str:
+    given = Path(path)
+    return schema.printable(str(Path(given.parent.name, given.name)))
 
 
 def _differ(same: list[Found]) -> bool:
@@ -193,11 +220,11 @@ def _clash(one: Found, same: list[Found]) -> Found:
     return replace(one, task=None, error=error, digest=sha256(str(problem).encode()), stamp=None)
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path | str) -> bytes:
     try:
         handle = os.open(path, _OPEN)
         try:
-            return _regular(handle, _shown(path))
+            return _regular(handle, path)
         finally:
             os.close(handle)
     except (FileNotFoundError, NotADirectoryError):
@@ -207,15 +234,15 @@ def _content(path: Path) -> bytes:
         raise InvalidTask.of([Problem(_shown(path), "", "a regular file", got)]) from error
 
 
-def _regular(handle: int, file: str) -> bytes:
+def _regular(handle: int, path: Path | str) -> bytes:
     status = os.fstat(handle)
     if not stat.S_ISREG(status.st_mode):
         kind = "a directory" if stat.S_ISDIR(status.st_mode) else "a pipe, socket or device"
-        raise InvalidTask.of([Problem(file, "", "a regular file", kind)])
+        raise InvalidTask.of([Problem(_shown(path), "", "a regular file", kind)])
     if status.st_size > MOST_BYTES:
         limit, size = f"at most {MOST_BYTES} bytes", f"{status.st_size} bytes"
-        raise InvalidTask.of([Problem(file, "", limit, size)])
-    return os.read(handle, MOST_BYTES + 1)
+        raise InvalidTask.of([Problem(_shown(path), "", limit, size)])
+    return os.read(handle, min(status.st_size + _GROWTH, MOST_BYTES + 1))
 
 
 def _examine(data: bytes, file: str) -> tuple[Task | None, list[Problem], str | None]:

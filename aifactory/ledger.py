@@ -111,12 +111,15 @@ class Ledger:
 
     def closed(self) -> Iterator[History]:
         """Every task in the ledger ref, one by one."""
+        for data in self.reports():
+            yield History(Record.model_validate_json(data), "", {})
+
+    def reports(self) -> Iterator[bytes]:
+        """The `report.json` of every task in the ledger ref, for who needs little of each."""
         if not self.tip():
             return
-        tree = self.repository.tree(LEDGER_REF)
-        reports = [entry.oid for path, entry in tree.items() if path.endswith("/report.json")]
-        for data in self.repository.blobs(reports):
-            yield History(Record.model_validate_json(data), "", {})
+        reports = self.repository.tree(LEDGER_REF, "/report.json").values()
+        yield from self.repository.blobs([entry.oid for entry in reports])
 
     def records(self) -> list[Record]:
         """Every task that is known, open or closed, by the time it was taken in.

@@ -252,6 +252,7 @@ class Record(Value):
     state: State
     digest: str = ""  # identity of the task file's content
     file: str = ""  # name of the task file in `tasks/`
+    file_sha256: str = ""  # of its bytes when it was taken in; of a file that is no task: ""
     title: str = ""
     agent: str = ""
     priority: int = 10

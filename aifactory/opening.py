@@ -28,7 +28,7 @@ from aifactory.model import now
 from aifactory.models import Gateway
 from aifactory.prompts import Prompts
 from aifactory.pulse import holder, signature
-from aifactory.purse import Purse
+from aifactory.purse import Paid, Paying, Purse
 from aifactory.queue import Queue
 from aifactory.workspace import Workspaces
 
@@ -113,7 +113,7 @@ def assemble(
         landed=Annals(repository, target, layout.annals).commit_of,
     )
     queue.load()
-    purse = Purse(layout.budgets, ledger.records)
+    purse = Purse(layout.budgets, lambda: paid(ledger, queue))
     purse.settle(ledger.artifact)
     purse.tidy(stream.run, queue.records)
     prices = settings.model.prices
@@ -143,6 +143,13 @@ def assemble(
         model=options.model,
         patience=PATIENCE_ONCE if options.once else None,
     )
+
+
+def paid(ledger: Ledger, queue: Queue) -> Paid:
+    """What every task of the ledger cost; what is known of an open one is newer."""
+    closed = map(Paying.model_validate_json, ledger.reports())
+    opened = {task_id: record.payments for task_id, record in queue.records.items()}
+    return {one.task_id: one.payments for one in closed} | opened
 
 
 def cage_of(settings: config.Config) -> sandbox.Sandbox:

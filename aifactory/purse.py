@@ -7,30 +7,41 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from aifactory import files
 from aifactory.config import Config
 from aifactory.errors import EnvironmentUnusable
-from aifactory.model import Answer, Budget, Payment, Record, Task, now
+from aifactory.model import Answer, Budget, Payment, Task, now
 from aifactory.models.budgets import Budgets
 from aifactory.models.spend import BudgetState, Low, Spend
 
+Paid = Mapping[str, Sequence[Payment]]  # by task
 UNITS = ("usd", "tokens", "seconds")
+
+
+class Paying(BaseModel):
+    """As much of a task's record as tells what was paid for it."""
+
+    task_id: str
+    payments: tuple[Payment, ...] = ()
 
 
 class Purse:
     """The budgets of one repository. A change lasts before the call that it pays for is made."""
 
-    def __init__(self, path: Path, records: Callable[[], Iterable[Record]] = tuple) -> None:
-        """`records` are all tasks of the ledger, asked for where the file is lost."""
+    def __init__(self, path: Path, paid: Callable[[], Paid] = dict) -> None:
+        """`paid` is what the ledger says, asked for where the file is lost."""
         self._path = path
         self._saving = threading.Lock()
         self._told: set[tuple[str, str]] = set()
-        self.budgets = Budgets(read(path) or rebuilt(records()))
+        known = read(path)
+        self.budgets = Budgets(known or rebuilt(paid()))
+        if known is None:
+            self.save()
         for scope in [one for one in self.budgets.state.spent if one.startswith("call:")]:
             self.budgets.forget(scope)
 
@@ -101,12 +112,12 @@ def read(path: Path) -> BudgetState | None:
         ) from error
 
 
-def rebuilt(records: Iterable[Record]) -> BudgetState:
+def rebuilt(paid: Paid) -> BudgetState:
     """What the ledger says was spent by tasks, by agents and on days."""
     spent: dict[str, Spend] = defaultdict(Spend)
-    for record in records:
-        for one in record.payments:
-            for scope in (f"task:{record.task_id}", f"agent:{one.agent}", f"day:{one.day}"):
+    for task_id, payments in paid.items():
+        for one in payments:
+            for scope in (f"task:{task_id}", f"agent:{one.agent}", f"day:{one.day}"):
                 spent[scope] += spend_of(one)
     return BudgetState(spent=spent)
 

@@ -76,6 +76,8 @@ def dotted(path: Iterable[str | int]) -> str:
 
 def printable(text: str) -> str:
     """The text on one line of any terminal: what cannot be seen is escaped."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 

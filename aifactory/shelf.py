@@ -16,7 +16,7 @@ from aifactory import __version__, files, schema
 from aifactory.intake import Found, Over, Stamp
 from aifactory.model import Task, sha256
 
-FORMAT = 2
+FORMAT = 3
 
 
 class _Entry(BaseModel):
@@ -25,6 +25,7 @@ class _Entry(BaseModel):
     digest: str
     seen_at: str
     stamp: Stamp
+    file_sha256: str
 
 
 class _Shelf(BaseModel):
@@ -50,7 +51,16 @@ def load(
     found: dict[Path, Found] = {}
     for one in shelf.entries:
         path, task = tasks / one.name, one.task
-        found[path] = Found(path, task, None, one.digest, task.task_id, one.seen_at, one.stamp)
+        found[path] = Found(
+            path,
+            task,
+            None,
+            one.digest,
+            task.task_id,
+            one.seen_at,
+            one.stamp,
+            one.file_sha256,
+        )
     return found, shelf.over if goes_on_from(shelf.ledger) else {}
 
 
@@ -63,6 +73,7 @@ def save(path: Path, found: Iterable[Found], over: Over, ledger: str) -> None:
             digest=one.digest,
             seen_at=one.seen_at,
             stamp=one.stamp,
+            file_sha256=one.file_sha256,
         )
         for one in found
         if one.task and one.stamp

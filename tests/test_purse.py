@@ -8,7 +8,7 @@ import pytest
 
 from aifactory.config import parse
 from aifactory.errors import BudgetExhausted, EnvironmentUnusable
-from aifactory.model import Answer, Budget, Payment, Record, State, Task, Usage, now
+from aifactory.model import Answer, Budget, Payment, Task, Usage, now
 from aifactory.models.spend import Spend
 from aifactory.purse import Purse, limits, tightest
 
@@ -63,8 +63,7 @@ def test_what_is_over_is_forgotten_what_is_open_is_kept(tmp_path: Path) -> None:
 
 def test_a_lost_file_is_made_again_from_the_ledger(tmp_path: Path) -> None:
     one = Payment(day="2026-11-20", agent="coder", model="m", calls=1, usd=0.25)
-    records = [Record(task_id=name, state=State.DONE, payments=(one,)) for name in ("t1", "t2")]
-    purse = Purse(tmp_path / "budgets.json", lambda: records)
+    purse = Purse(tmp_path / "budgets.json", lambda: {"t1": (one,), "t2": (one,)})
     assert spent(purse, "task:t1") == 0.25
     assert spent(purse, "day:2026-11-20") == spent(purse, "agent:coder") == 0.5
 

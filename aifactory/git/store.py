@@ -50,7 +50,8 @@ class Store(Commands):
 
     def objects(self, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         """Type and bytes of many objects that exist, in order, by one command."""
-        out = self.run("cat-file", "--batch", input="".join(f"{n}\n" for n in names).encode())
+        asked = "".join(f"{name}\n" for name in names).encode()
+        out = self.run("cat-file", "--batch", "--buffer", input=asked)
         at = 0
         for name in names:
             head = out[at : out.index(b"\n", at)]
@@ -80,12 +81,13 @@ class Store(Commands):
         """The entries in the bytes of a tree."""
         return parse_tree(tree, len(self.null) // 2)
 
-    def tree(self, treeish: str) -> dict[str, Entry]:
-        """Every path of a tree, at any depth; empty for the empty string."""
+    def tree(self, treeish: str, ending: str = "") -> dict[str, Entry]:
+        """Every path of a tree, at any depth, that ends so; empty for the empty string."""
         if not treeish:
             return {}
         found: dict[str, Entry] = {}
-        for record in self.run("ls-tree", "-r", "-z", "--full-tree", treeish).split(b"\0")[:-1]:
+        records = self.run("ls-tree", "-r", "-z", "--full-tree", treeish).split(b"\0")[:-1]
+        for record in (one for one in records if one.endswith(ending.encode())):
             head, path = record.split(b"\t", 1)
             mode, _, oid = head.decode().split(" ")
             found[path.decode(errors="surrogateescape")] = Entry(mode, oid)

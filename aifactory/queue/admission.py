@@ -106,6 +106,7 @@ class Admission(Refusals):
         return {
             "digest": found.digest if found else intake.identity(task),
             "file": found.path.name if found else "",
+            "file_sha256": found.file_sha256 if found else "",
             "title": task.title or task.description.strip().splitlines()[0][:100],
             "agent": task.assignee or "",
             "priority": task.priority,

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from pydantic import BaseModel
 
 from aifactory import intake, shelf
 from aifactory.intake import Found, Over
 from aifactory.layout import Layout
+from aifactory.model import State
 from aifactory.queue.book import Book
 
 MANY = 100  # task files that are new here
+
+
+class _Closed(BaseModel):
+    """As little of a closed task's record as tells whether a file holds it still."""
+
+    task_id: str
+    state: State
+    digest: str = ""
+    file_sha256: str = ""
 
 
 @dataclass(eq=False)
@@ -22,15 +34,52 @@ class Folder(Book):
     _files: dict[Path, Found] = field(default_factory=dict, init=False)
     _settled: dict[Path, Found] = field(default_factory=dict, init=False)  # looked at as they are
     _over: Over = field(default_factory=dict, init=False)
+    _names: set[str] = field(default_factory=set, init=False)  # that were there at the last look
     _found: list[Found] = field(default_factory=list, init=False)
 
     def _look(self) -> None:
-        """See what is there now."""
-        found = intake.scan(self.layout.tasks, self._files, self._over)
+        """See what is there now; where many files are new, ask for all closed tasks at once."""
+        tasks = self.layout.tasks
+        names = set(intake.names(tasks))
+        new = names - self._names
+        closed = self._closed() if len(new) >= MANY else {}
+        accepted = {file: task_id for task_id, (_, file) in closed.items() if file}
+        over: Over = {**self._over, **(intake.recognised(tasks, new, accepted) if accepted else {})}
+        found, over = self._scan(over)
         with self._lock:
-            self._found = found
+            self._names, self._over, self._found = names, over, found
             self._files = {one.path: one for one in found if one.stamp}
-            self._settle_many(found)
+            if closed:
+                self._settle({(task_id, digest) for task_id, (digest, _) in closed.items()})
+
+    def _scan(self, over: Over) -> tuple[list[Found], Over]:
+        """The files that are not `over`; an id that stands in one of them, too, is not over yet."""
+        found = intake.scan(self.layout.tasks, self._files, over)
+        named = {one.task_id for one in found}
+        left = {name: known for name, known in over.items() if known[1] not in named}
+        if len(left) < len(over):
+            found = intake.scan(self.layout.tasks, self._files, left)
+        return found, left
+
+    def _closed(self) -> dict[str, tuple[str, str]]:
+        """The digests of task and file of every closed task, by its id.
+
+        Not of one that is open again, or rejected: another file of its id may be taken in.
+        """
+        return {
+            one.task_id: (one.digest, one.file_sha256)
+            for one in map(_Closed.model_validate_json, self.ledger.reports())
+            if one.task_id not in self.records and one.state is not State.REJECTED
+        }
+
+    def _settle(self, closed: Container[tuple[str | None, str]]) -> None:
+        """Look no more at the files of `closed` tasks, known by id and digest."""
+        for one in self._found:
+            ours = one.task is not None and not one.task.closed_before
+            if ours and (one.task_id, one.digest) in closed:
+                self._settled[one.path] = one
+        self._put_on_shelf()
+        self._found = [one for one in self._found if one.path.name not in self._over]
 
     def _is_settled(self, found: Found) -> bool:
         return self._settled.get(found.path) is found
@@ -43,22 +92,11 @@ class Folder(Book):
             good = (one for one in (*self._found, *again) if one and one.task)
             return next((one for one in good if one.task_id == task_id), None)
 
-    def _settle_many(self, found: Sequence[Found]) -> None:
-        """Where many files are new here, ask for all closed tasks at once and not for each."""
-        good = [one for one in found if one.task and one.task_id not in self.records]
-        new = [one for one in good if not self._is_settled(one)]
-        if len(new) < MANY:
-            return
-        closed = {history.record.task_id: history.record.digest for history in self.ledger.closed()}
-        same = [one for one in new if one.task_id and closed.get(one.task_id) == one.digest]
-        self._settled |= {one.path: one for one in same}
-        if same:
-            self._put_on_shelf()
-
     def _take_from_shelf(self) -> None:
         """Remember what an earlier run read."""
         place, tasks = self.layout.shelf, self.layout.tasks
         self._files, self._over = shelf.load(place, tasks, self.ledger.goes_on_from)
+        self._names = {path.name for path in self._files} | self._over.keys()
 
     def _put_on_shelf(self) -> None:
         """Look no more at the files of closed tasks; keep what was read, for the next start."""

@@ -44,6 +44,7 @@ class Refusals(Folder):
             data={"file": found.path.name, "problems": error.message},
             digest=found.digest,
             file=found.path.name,
+            file_sha256="",
             title=found.path.name,
             failure=Failure.of(error, "intake"),
         )

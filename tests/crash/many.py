@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from aifactory import intake, ledger
 from aifactory.layout import LEDGER_REF
-from aifactory.model import Record, State, Task
+from aifactory.model import Record, State, Task, sha256
 
 WHO = "Ada <ada@example.org> 1700000000 +0000"
 AT = "2025-01-01T00:00:00.000000Z"
@@ -41,12 +41,18 @@ def task_of(number: int) -> Task:
     return Task(task_id=f"task-{number:06d}", description=f"Do the work number {number}")
 
 
+def file_of(task: Task) -> bytes:
+    said = {"task_id": task.task_id, "description": task.description}
+    return json.dumps(said).encode()
+
+
 def record_of(task: Task, state: State, base: str) -> Record:
     return Record(
         task_id=task.task_id,
         state=state,
         digest=intake.identity(task),
         file=f"{task.task_id}.json",
+        file_sha256=sha256(file_of(task)),
         title=task.description,
         created_at=AT,
         attempts=0 if state is State.QUEUED else 1,
@@ -99,8 +105,7 @@ def make(folder: Path, closed: int, opened: int, commits: int) -> None:
     (folder / "tasks").mkdir()
     for number in range(closed + opened):
         task = task_of(number)
-        said = {"task_id": task.task_id, "description": task.description}
-        (folder / "tasks" / f"{task.task_id}.json").write_text(json.dumps(said))
+        (folder / "tasks" / f"{task.task_id}.json").write_bytes(file_of(task))
     os.sync()
 
 

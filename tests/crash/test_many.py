@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -46,10 +47,23 @@ def started(folder: Path) -> tuple[float, int]:
     return seconds, ready
 
 
+def fresh(folder: Path) -> tuple[float, int]:
+    """The same as in a clone: without all that an earlier run left in .git/aifactory."""
+    shutil.rmtree(folder / ".git" / "aifactory", ignore_errors=True)
+    return started(folder)
+
+
 def test_a_start_costs_no_more_when_much_was_done_before(tmp_path: Path) -> None:
     empty, full = made(tmp_path / "empty", "0", "0"), made(tmp_path / "full", CLOSED, OPEN)
-    assert started(full)[1] == int(OPEN)  # reads every file once
+    assert started(full)[1] == int(OPEN)
     clean = min(started(empty)[0] for _ in range(3))
     crowded = [started(full) for _ in range(3)]
     assert {ready for _, ready in crowded} == {int(OPEN)}
     assert min(seconds for seconds, _ in crowded) - clean < MORE
+
+
+def test_nor_where_nothing_but_the_history_was_kept(tmp_path: Path) -> None:
+    empty, full = made(tmp_path / "empty", "0", "0"), made(tmp_path / "full", CLOSED, OPEN)
+    assert fresh(full)[1] == int(OPEN)
+    clean = min(fresh(empty)[0] for _ in range(3))
+    assert min(fresh(full)[0] for _ in range(3)) - clean < MORE
