@@ -15,6 +15,7 @@ from aifactory.inbox import Inbox
 from aifactory.lookout import Lookout
 from aifactory.model import State
 from aifactory.opening import Options, beat, open_factory, tell_recovered
+from aifactory.pulls import Pulls
 from aifactory.train import Train
 from aifactory.workers import Work, Workers
 
@@ -31,21 +32,23 @@ def run(root: Path, options: Options) -> int:
             Inbox(folders, probe, workers.wake),
             preflight.looking(factory),
         ):
-            lookout = Lookout(factory)
+            lookout, pulls = Lookout(factory), Pulls(factory)
             lifecycle.resume(factory)
             factory.stream.emit("daemon.ready", target=factory.target, jobs=jobs)
             while not workers.stopping:
                 with enduring(factory):
-                    turn(factory, workers, train, lookout)
-                if options.once and workers.idle and nothing_more(factory):
+                    turn(factory, workers, train, lookout, pulls)
+                if options.once and workers.idle and nothing_more(factory, pulls):
                     break
-                workers.wait(factory.queue.next_due())
+                workers.wait(soonest(factory.queue.next_due(), pulls.next_due()))
             workers.finish()
             factory.queue.archive()
             return 130 if workers.stopping else exit_code(factory)
 
 
-def turn(factory: Factory, workers: Workers, train: Train, lookout: Lookout) -> None:
+def turn(
+    factory: Factory, workers: Workers, train: Train, lookout: Lookout, pulls: Pulls
+) -> None:
     """Look at all that may have changed, and start what can be started."""
     beat(factory)
     factory.queue.take_in()
@@ -56,6 +59,7 @@ def turn(factory: Factory, workers: Workers, train: Train, lookout: Lookout) -> 
     if factory.trouble is None:
         look_out(workers, lookout)
         start_landings(workers, train)
+        start_pulls(workers, pulls)
         start_attempts(factory, workers, train)
     factory.queue.archive_when_due()
     factory.purse.tidy(factory.stream.run, factory.queue.records)
@@ -79,9 +83,17 @@ def work_on(root: Path, task_id: str) -> None:
         if task_id in factory.queue.runnable():
             lifecycle.attempt(factory, task_id)
         train.ride()
+        bring_on(factory, Pulls(factory, only=[task_id]))
         factory.queue.archive()
         if factory.trouble:
             raise factory.trouble.error
+
+
+def bring_on(factory: Factory, pulls: Pulls) -> None:
+    """Take the steps that pull requests can take now."""
+    while pulls.has_unseen():
+        for task_id in pulls.due():
+            pulls.step(factory, task_id)
 
 
 def settle(root: Path) -> None:
@@ -104,6 +116,18 @@ def start_landings(workers: Workers, train: Train) -> None:
         if workers.free:
             car.begin()
             workers.start(car.task_id, gate_of(car), car.stop)
+
+
+def start_pulls(workers: Workers, pulls: Pulls) -> None:
+    """Bring pull requests on, as far as their forge lets us."""
+    for task_id in pulls.due():
+        if workers.free:
+            workers.start(task_id, pulls.step)
+
+
+def soonest(*waits: float | None) -> float | None:
+    """The shortest of the waits that there are."""
+    return min((wait for wait in waits if wait is not None), default=None)
 
 
 def gate_of(car: Car) -> Work:
@@ -132,11 +156,13 @@ def start_attempts(factory: Factory, workers: Workers, train: Train) -> None:
             workers.start(task.task_id, lifecycle.attempt)
 
 
-def nothing_more(factory: Factory) -> bool:
+def nothing_more(factory: Factory, pulls: Pulls) -> bool:
     """Whether no task can go on without a person."""
     if factory.trouble is not None:
         return True
     if holds.due(factory):
+        return False
+    if pulls.has_unseen():
         return False
     if any(not record.reason for record in factory.queue.in_state(State.READY)):
         return False
@@ -152,7 +178,11 @@ def exit_code(factory: Factory) -> int:
         codes = {factory.exit_codes.get(task_id, 1) for task_id in factory.queue.ended_badly}
         return 4 if codes == {4} else 1
     waits = factory.queue.in_state(
-        State.AWAITING_APPROVAL, State.AWAITING_INPUT, State.READY, State.BLOCKED
+        State.AWAITING_APPROVAL,
+        State.AWAITING_INPUT,
+        State.READY,
+        State.IN_REVIEW,
+        State.BLOCKED,
     )
     limits = {factory.exit_codes.get(record.task_id) for record in waits}
     return 6 if 6 in limits else 8 if waits else 0

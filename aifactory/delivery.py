@@ -8,9 +8,20 @@ from aifactory import failing, landing, proposals, reversal, verification
 from aifactory.enduring import of_machine
 from aifactory.errors import AifactoryError, AttemptFailed, StaleBase
 from aifactory.factory import Factory
+from aifactory.forge import PullRequest
 from aifactory.gate import GateResult
 from aifactory.landing import Candidate, Outcome
 from aifactory.model import Failure, Record, State, Task
+
+
+def mode(factory: Factory, task: Task) -> str:
+    """How a task lands."""
+    return task.land or factory.config.land.mode
+
+
+def by_pull(factory: Factory, task_id: str) -> bool:
+    """Whether a task lands by a pull request."""
+    return mode(factory, factory.queue.task(task_id)) == "pr"
 
 
 def verified(factory: Factory, task: Task, candidate: Candidate, result: GateResult | None) -> None:
@@ -96,13 +107,28 @@ def land_on_branches(factory: Factory, only: Collection[str] = ()) -> None:
     for record in factory.queue.in_state(State.READY):
         task = factory.queue.task(record.task_id)
         wanted = not only or task.task_id in only
-        if wanted and (task.land or factory.config.land.mode) == "branch":
+        if wanted and mode(factory, task) == "branch":
             commit = record.pending or ""
             ref = f"refs/heads/aifactory/{task.task_id}"
             old = factory.repository.resolve(ref) or factory.repository.null
             if old != commit:
                 factory.repository.update_refs({ref: (old, commit)})
             landed(factory, task, commit)
+
+
+def closed(factory: Factory, record: Record, pull: PullRequest) -> None:
+    """Somebody closed the pull request: they do not want it."""
+    by = f" by {pull.closed_by}" if pull.closed_by else ""
+    reason = f"pull request #{pull.number} was closed{by}"
+    factory.queue.change(
+        record.task_id,
+        "pull.closed",
+        attempt=record.attempts,
+        data={"reason": reason, "url": pull.url},
+        pending=None,
+        reason=reason,
+    )
+    proposals.remove(factory.layout, record.task_id)
 
 
 def landed(factory: Factory, task: Task, commit: str) -> None:

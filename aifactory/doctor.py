@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from aifactory import config as configuration
-from aifactory import journal
+from aifactory import forge, journal
 from aifactory.errors import AifactoryError
 from aifactory.files import make_dir
-from aifactory.git import Repository, discover, identity
+from aifactory.git import Remote, Repository, discover, identity
 from aifactory.layout import Layout, cache_home
 from aifactory.models import keys
 from aifactory.models.remote import reach
@@ -221,6 +221,24 @@ def _agents(ground: Ground) -> Iterator[Finding]:
     yield Finding("agents", OK, f"{', '.join(names)}; {default} by default")
 
 
+def _forge(ground: Ground) -> Iterator[Finding]:
+    """Whether pull requests can be opened, where work lands by them."""
+    settings = ground.config.forge
+    if ground.config.land.mode != "pr":
+        yield Finding("forge", OK, 'not asked: [land] mode is not "pr"')
+        return
+    token = ground.environ.get(settings.token, "").strip()
+    remote = Remote(ground.repository, settings.remote, token)
+    connected = forge.connected(settings, remote.url, ground.environ)
+    who = connected.check()
+    branch = ground.config.land.branch or ground.repository.target().removeprefix("refs/heads/")
+    if remote.tip(branch):
+        yield Finding("forge", OK, f"{connected.name} as {who}")
+    else:
+        remedy = f"git push {settings.remote} {branch}"
+        yield Finding("forge", FAIL, f"{connected.name} has no branch {branch}", remedy)
+
+
 def _disk(ground: Ground) -> Iterator[Finding]:
     for name, path in (("disk", ground.repository.git_dir), ("cache", ground.layout.cache)):
         path = next(parent for parent in (path, *path.parents) if parent.exists())
@@ -260,6 +278,7 @@ LOOKS: Mapping[str, Callable[[Ground], Iterator[Finding]]] = {
     "sandbox": _sandbox,
     "model": _model,
     "agents": _agents,
+    "forge": _forge,
     "disk": _disk,
     "clock": _clock,
     "daemon": _daemon,

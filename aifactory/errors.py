@@ -10,6 +10,7 @@
       GateBroken (5)           GateFlaky
       EnvironmentUnusable (5)  SandboxUnusable, LockHeld, GitFailed, DiskFull, NotARepository,
                                JournalCorrupt
+      ForgeFailed (5)          ForgeDown, ForgeDenied (4), ForgeRefused
       Stopped (130)            Cancelled, Interrupted
       Pending (8)              InputNeeded
 
@@ -293,6 +294,34 @@ class NotARepository(EnvironmentUnusable):
 
 class JournalCorrupt(EnvironmentUnusable):
     remedy = "run `aifactory recover`; it shows what the journal says and what Git says"
+
+
+class ForgeFailed(AifactoryError):
+    """The forge did not do what it was asked. Verified work waits for it, and never fails by it."""
+
+    exit_code = 5
+    failure_class = FailureClass.ENVIRONMENT
+
+
+class ForgeDown(ForgeFailed):
+    """Nobody answers, or not now; `retry_after` is the forge's wish in seconds, or None."""
+
+    remedy = "nothing: it is asked again by itself"
+
+    def __init__(self, message: str, *, retry_after: float | None = None, **more: str) -> None:
+        super().__init__(message, **more)
+        self.retry_after = retry_after
+
+
+class ForgeDenied(ForgeFailed):
+    exit_code = 4
+    remedy = "set the token's variable in the environment of the daemon and start it again"
+
+
+class ForgeRefused(ForgeFailed):
+    """The forge understood, and says no."""
+
+    remedy = "see what the forge says; the task goes on by itself when it agrees"
 
 
 class Stopped(AifactoryError):

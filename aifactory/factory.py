@@ -14,8 +14,9 @@ from aifactory.environments import Environments
 from aifactory.errors import AifactoryError
 from aifactory.events import Stream
 from aifactory.flakes import Flakes
+from aifactory.forge import Forge
 from aifactory.gate import Known
-from aifactory.git import Repository
+from aifactory.git import Remote, Repository
 from aifactory.landing import Lander
 from aifactory.layout import Layout
 from aifactory.ledger import Ledger
@@ -75,6 +76,8 @@ class Factory:
     target: str
     python: Path
     environments: Environments
+    forge: Callable[[], Forge]  # raises a ForgeFailed where there is none to work with
+    remote: Remote  # where branches of pull requests go
     defect: Callable[[BaseException], AifactoryError]  # a bug, with its report file
     model: str | None = None  # answers in place of every other
     patience: int | None = None  # transient failures of one task before giving up; None: no end
@@ -111,3 +114,18 @@ class OneSandbox:
             if self._chosen is None:
                 self._chosen = self._choose()
             return self._chosen
+
+
+class OneForge:
+    """Connects to the forge when it is needed first; what stands in the way is told each time."""
+
+    def __init__(self, connect: Callable[[], Forge]) -> None:
+        self._connect = connect
+        self._connected: Forge | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self) -> Forge:
+        with self._lock:
+            if self._connected is None:
+                self._connected = self._connect()
+            return self._connected

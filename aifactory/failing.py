@@ -59,6 +59,23 @@ def fail(factory: Factory, task: Task, attempt: int, stage: str, error: Aifactor
     )
 
 
+def give_up(
+    factory: Factory, task: Task, attempt: int, failure: Failure, error: AifactoryError
+) -> None:
+    """End a task that no further attempt is to be made at."""
+    factory.exit_codes[task.task_id] = error.exit_code
+    factory.queue.change(
+        task.task_id,
+        "task.failed",
+        attempt=attempt,
+        data={"failure": failure.model_dump(by_alias=True)},
+        artifacts={f"gate-{attempt}.json": evidence_of(failure, error)},
+        failure=failure,
+        reason=failure.message,
+        pending=None,
+    )
+
+
 def count(record: Record, failure: Failure, error: AifactoryError, answer: bytes) -> dict[str, Any]:
     kind = failure.failure_class
     if not (kind.charged or kind in PAID):

@@ -31,7 +31,6 @@ from aifactory.errors import (
     FailureClass,
     InputNeeded,
     Interrupted,
-    PolicyDenied,
 )
 from aifactory.factory import Factory
 from aifactory.files import SyncFailed
@@ -195,7 +194,7 @@ def record_proposal(factory: Factory, task: Task, proposal: Proposal, patch: byt
 def accept(factory: Factory, task: Task, candidate: landing.Candidate, result: GateResult) -> None:
     """Publish a verified candidate; it lands next, or when a person says so."""
     landing.publish(factory.repository, candidate)
-    mode = land_mode(factory, task)
+    mode = delivery.mode(factory, task)
     factory.queue.change(
         task.task_id,
         "approval.requested" if mode == "approve" else "proposal.verified",
@@ -207,16 +206,6 @@ def accept(factory: Factory, task: Task, candidate: landing.Candidate, result: G
         failure=None,
         reason="waits for `aifactory approve`" if mode == "approve" else "",
     )
-
-
-def land_mode(factory: Factory, task: Task) -> str:
-    mode = task.land or factory.config.land.mode
-    if mode == "pr":
-        raise PolicyDenied(
-            "land = pr: there is no forge to open a pull request on yet",
-            next_step='use land = "branch" and open the pull request by hand',
-        )
-    return mode
 
 
 def put_back(factory: Factory, task: Task, number: int) -> None:

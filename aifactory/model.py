@@ -34,6 +34,7 @@ class State(StrEnum):
     AWAITING_APPROVAL = "awaiting_approval"  # verified, a person decides
     AWAITING_INPUT = "awaiting_input"  # a person has the next word
     READY = "ready"  # verified, waiting to land
+    IN_REVIEW = "in_review"  # verified, its pull request is open
     DONE = "done"  # landed, or nothing was to be done
     FAILED = "failed"  # gave up; the failure says why
     REJECTED = "rejected"  # the task itself is invalid, or a person said no
@@ -232,6 +233,20 @@ class Failure(Value):
         )
 
 
+class Pull(Value):
+    """How far the pull request of a task is. What is begun stands here before it is done."""
+
+    number: int | None = None
+    url: str = ""
+    branch: str = ""
+    pushing: str = ""  # commit that the branch is being set to
+    head: str = ""  # commit that we set the branch to last
+    pushed_at: str = ""
+    merging: str = ""  # commit that the forge is being asked to merge
+    returned: tuple[str, ...] = ()  # commits of ours that went back to the agent
+    heard: tuple[str, ...] = ()  # `review:commit`: reviews that made a commit go back
+
+
 class Event(Value):
     """Something that happened. The one envelope that every reader of the stream gets."""
 
@@ -268,6 +283,7 @@ class Record(Value):
     base: str = ""  # tip of the target when the task was taken in
     commit: str | None = None
     pending: str | None = None  # commit that was verified and is to land
+    pull: Pull | None = None  # where it lands by a pull request
     failure: Failure | None = None
     cost_usd: float = 0.0
     tokens: Usage = Usage()

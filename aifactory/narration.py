@@ -63,6 +63,21 @@ WORDS = {
     "test.quarantined": "a test fails now and then: it does not count for a while",
     "landing.waits": "waits to land",
     "landing.moved": "the target branch moved",
+    "pull.pushing": "pushes the branch",
+    "pull.pushed": "the branch is pushed",
+    "pull.opening": "opens the pull request",
+    "pull.opened": "the pull request is open",
+    "pull.found": "this is its pull request",
+    "pull.returned": "the pull request goes back to the agent",
+    "pull.unasked": "nobody could be asked for a review",
+    "pull.differs": "what was merged is not what was verified",
+    "pull.merging": "merges the pull request",
+    "pull.stale": "the base moved: the pull request is made anew",
+    "pull.closed": "the pull request was closed",
+    "forge.checked": "the forge can be worked with",
+    "forge.unusable": "the forge cannot be worked with",
+    "target.unfollowed": "the target branch does not follow the forge",
+    "target.followed": "the target branch follows the forge",
     "watch.green": "the later checks are green",
     "watch.red": "the later checks are red",
     "watch.blamed": "the later checks are red since this commit",
@@ -72,7 +87,7 @@ WORDS = {
 }
 ATTENTION = (
     ".failed", ".refused", ".rejected", ".interrupted", ".requested", ".stale", ".waits", ".broken",
-    ".red", ".blamed",
+    ".red", ".blamed", ".closed", ".returned", ".unasked", ".differs", ".unfollowed",
     ".warning", ".full", ".paused", ".unusable", ".cut",
 )  # fmt: skip
 STATE_WORDS = {
@@ -82,6 +97,7 @@ STATE_WORDS = {
     State.AWAITING_INPUT: "waiting for your answer",
     State.RUNNING: "running",
     State.READY: "waiting to land",
+    State.IN_REVIEW: "in review",
     State.QUEUED: "queued",
     State.BLOCKED: "blocked",
     State.CANCELLED: "cancelled",

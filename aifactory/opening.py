@@ -7,10 +7,11 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from aifactory import config, files, gate, git, landing, report, reviewers, sandbox
+from aifactory import config, files, forge, gate, git, landing, report, reviewers, sandbox
 from aifactory.agents import Kinds
 from aifactory.annals import Annals
 from aifactory.chaos import weather
@@ -18,9 +19,10 @@ from aifactory.enduring import naming_trouble
 from aifactory.environments import Environments
 from aifactory.errors import AifactoryError, Bug, LockHeld
 from aifactory.events import Reader, Stream
-from aifactory.factory import Factory, OneSandbox
+from aifactory.factory import Factory, OneForge, OneSandbox
 from aifactory.flakes import Flakes
-from aifactory.git import Repository
+from aifactory.forge import Forge
+from aifactory.git import Remote, Repository
 from aifactory.journal import Journal
 from aifactory.layout import Layout
 from aifactory.ledger import Ledger
@@ -119,6 +121,7 @@ def assemble(
     prices = settings.model.prices
     models = stack.enter_context(Gateway(repository.root, prices=prices, through=around.model))
     cage = OneSandbox(around.sandbox(lambda: cage_of(settings)))
+    remote = remote_of(repository, settings)
     workspaces = Workspaces(repository, layout, sandbox.owner)
     stack.callback(workspaces.close)
     return Factory(
@@ -138,6 +141,8 @@ def assemble(
         lander=landing.Lander(repository, layout, journal),
         target=target,
         environments=Environments(layout, cage),
+        forge=OneForge(partial(forge_of, settings, remote)),
+        remote=remote,
         python=gate.interpreter(settings.environment.python, repository.root),
         defect=options.defect,
         model=options.model,
@@ -157,6 +162,15 @@ def cage_of(settings: config.Config) -> sandbox.Sandbox:
     weak = settings.policy.accept_weak_limits
     choose = sandbox.choose if weak else sandbox.choose_strong
     return choose(settings.sandbox.backend)
+
+
+def remote_of(repository: Repository, settings: config.Config) -> Remote:
+    token = os.environ.get(settings.forge.token, "").strip()
+    return Remote(repository, settings.forge.remote, token)
+
+
+def forge_of(settings: config.Config, remote: Remote) -> Forge:
+    return forge.connected(settings.forge, remote.url, os.environ)
 
 
 def tell_recovered(stream: Stream, found: Iterable[landing.Recovery]) -> None:

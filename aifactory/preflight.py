@@ -1,4 +1,4 @@
-"""Looks at the start whether the models can be asked, and says what to mend where they cannot.
+"""Looks at the start whether models and forge can be asked, and says what to mend.
 
 What shows without LiteLLM is told at once; the rest in the background, once there is work: the
 daemon is ready long before LiteLLM is imported.
@@ -36,12 +36,25 @@ def looking(factory: Factory) -> Iterator[None]:
 def look(factory: Factory, over: threading.Event) -> None:
     found = defaults(factory)
     bad = {model for model, base in found.items() if not fits(factory, model, base, glance)}
+    look_at_forge(factory)
     while not factory.queue.has_work():
         if over.wait(POLL_SECONDS):
             return
     for model, base in {**found, **of_agents(factory)}.items():
         if model not in bad and fits(factory, model, base, factory.models.check):
             factory.stream.emit("model.checked", model=model)
+
+
+def look_at_forge(factory: Factory) -> None:
+    """Whether pull requests can be opened, where work lands by them."""
+    if factory.config.land.mode != "pr":
+        return
+    try:
+        connected = factory.forge()
+        factory.stream.emit("forge.checked", forge=connected.name, by=connected.check())
+    except AifactoryError as error:
+        problems, next_step = error.message, error.next_step
+        factory.stream.emit("forge.unusable", problems=problems, next_step=next_step)
 
 
 def fits(

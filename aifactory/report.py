@@ -18,7 +18,7 @@ OPENING = ("attempt.started",)
 def row(record: Record) -> dict[str, Any]:
     """One task as `status --json` shows it."""
     names = {"task_id", "state", "agent", "attempts", "commit", "failure", "cost_usd", "tokens"}
-    more = {"created_at", "started_at", "finished_at", "charged", "payments"}
+    more = {"pull", "created_at", "started_at", "finished_at", "charged", "payments"}
     return record.model_dump(mode="json", by_alias=True, include=names | more)
 
 
@@ -87,6 +87,8 @@ def _facts(record: Record) -> Iterator[tuple[str, str]]:
     yield "time at work", duration(record.seconds)
     yield "taken in", record.created_at or "-"
     yield "finished", record.finished_at or "-"
+    if record.pull and record.pull.url:
+        yield "pull request", f"#{record.pull.number} {_cell(record.pull.url)}"
     if record.commit:
         yield "commit", f"`{record.commit}`"
     if record.reason and not record.state.closed:

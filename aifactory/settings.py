@@ -176,6 +176,44 @@ class Land(Section):
     )
 
 
+class Forge(Section):
+    """Where pull requests are opened, and when they are merged."""
+
+    remote: Text = Field("origin", description="The Git remote that branches are pushed to.")
+    repository: Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$")] | None = Field(
+        None, description="owner/name on the forge; unset: as the remote's address says."
+    )
+    api_url: Text | None = Field(
+        None, description="Address of the forge's API; unset: GitHub's for the remote's host."
+    )
+    token: Annotated[
+        str, StringConstraints(pattern=r"^(?:[A-Za-z]\w*_)?(?:TOKEN|KEY|SECRET|PASSWORD)$")
+    ] = Field("GITHUB_TOKEN", description="The environment variable that holds the token.")
+    prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*/$")] = Field(
+        "aifactory/", description="What the names of our branches begin with."
+    )
+    draft: bool = Field(True, description="Open as a draft, until all that belongs to it is there.")
+    labels: Texts = Field((), description="Labels of every pull request.")
+    reviewers: Texts = Field((), description="Who is asked for a review, by login.")
+    checks: Texts = Field((), description="Checks that must be green besides the protected ones.")
+    merge: Literal["manual", "auto"] = Field(
+        "manual", description="Who merges what is green: a person, or the daemon."
+    )
+    method: Literal["merge", "squash", "rebase"] = Field(
+        "squash", description="How the daemon merges."
+    )
+    remediations: Annotated[int, Field(ge=0, le=100)] = Field(
+        3, description="How often red checks or a person's review go back to the agent."
+    )
+    poll_seconds: Positive = Field(30.0, description="Between two looks at a pull request.")
+    grace_seconds: Amount = Field(
+        60.0, description="How long a check may take to appear where none is required, in seconds."
+    )
+    follow: bool = Field(
+        True, description="Move the local target branch along with the forge's, where it can."
+    )
+
+
 class Environment(Section):
     python: Text | None = Field(
         None, description="Interpreter of `python` commands; unset: .venv, else the daemon's."
@@ -259,6 +297,7 @@ class Settings(Value):
     flakes: Flakes = Flakes()
     agents: Agents = Agents()
     land: Land = Land()
+    forge: Forge = Forge()
     environment: Environment = Environment()
     policy: Policy = Policy()
     budget: Budgets = Budgets()

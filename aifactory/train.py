@@ -115,7 +115,8 @@ class Train:
         now = time.monotonic()
         self._held = {task_id: until for task_id, until in self._held.items() if until > now}
         found = self._factory.queue.in_state(State.READY)
-        free = [r for r in found if r.task_id not in self._held]
+        here = [r for r in found if not delivery.by_pull(self._factory, r.task_id)]
+        free = [r for r in here if r.task_id not in self._held]
         wanted = [r for r in free if not self._only or r.task_id in self._only]
         return sorted(wanted, key=lambda r: (r.priority, r.created_at, r.task_id))
 

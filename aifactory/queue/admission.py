@@ -135,5 +135,6 @@ class Admission(Refusals):
                 signatures=(),
                 commit=None,
                 pending=None,
+                pull=None,
                 started_at=None,
             )

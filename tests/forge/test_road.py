@@ -1,0 +1,161 @@
+"""The whole road with the real daemon, against GitHub's emulator and a bare repository."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Checkout
+from tests.forge.emulator import BOT, INSTALLED, Emulator, running
+from tests.house import drop, whole
+
+pytestmark = pytest.mark.skipif(
+    not INSTALLED.is_dir(), reason="no emulator: `npm ci --prefix tests/forge` fetches it"
+)
+FINDING = {"severity": "minor", "file": "a.py", "line": 1, "problem": "why this number?"}
+CONFIG = """
+[model]
+default = "scripted/answers.json"
+[gate]
+commands = ["grep -q = a.py"]
+security = "off"
+reviewer = "critic"
+[land]
+mode = "pr"
+[forge]
+repository = "bot/repo"
+api_url = "{url}"
+merge = "auto"
+labels = ["bot"]
+reviewers = ["grace"]
+poll_seconds = 0.3
+"""
+
+
+@dataclass
+class Road:
+    checkout: Checkout
+    emulator: Emulator
+
+    def run(self, point: str = "", **more: str) -> subprocess.CompletedProcess[str]:
+        """The daemon until only the forge can bring the task on; killed at a point."""
+        env = os.environ | {"GITHUB_TOKEN": BOT} | more
+        if point:
+            env["AIFACTORY_FAILPOINTS"] = f"{point}=kill"
+        return subprocess.run(
+            [sys.executable, "-m", "aifactory.auto_agent", "--once", "--log-format", "json"],
+            cwd=self.checkout.root, env=env, capture_output=True, text=True,
+            timeout=120, check=False,
+        )  # fmt: skip
+
+    def task(self) -> Any:
+        done = subprocess.run(
+            [sys.executable, "-m", "aifactory", "status", "--json"],
+            cwd=self.checkout.root, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return json.loads(done.stdout)["tasks"][0]
+
+
+@pytest.fixture
+def road(checkout: Checkout, scratch: Path) -> Iterator[Road]:
+    bare = scratch / "repo.git"
+    checkout.git("init", "--quiet", "--bare", "--initial-branch=main", str(bare))
+    checkout.git("remote", "add", "origin", str(bare))
+    folder = scratch / "emulator"
+    folder.mkdir()
+    review = {"text": json.dumps({"summary": "", "findings": [FINDING]})}
+    drop(checkout, "t1", files=["a.py"], description="Make a two")
+    with running(folder, bare) as (emulator, url):
+        one, two = {"text": whole(a_py="a = 1\n")}, {"text": whole(a_py="a = 2\n")}
+        checkout.commit(
+            {
+                "aifactory.toml": CONFIG.format(url=url),
+                "answers.json": json.dumps({"tasks": {"t1": [one, two]}}),
+                "reviews.json": json.dumps({"tasks": {"t1": [review]}}),
+                "prompts/critic.md": "---\nmodel: scripted/reviews.json\n---\nReview.\n",
+            }
+        )
+        checkout.git("push", "--quiet", "origin", "main")
+        emulator.show()
+        emulator.protect("build", approvals=1)
+        yield Road(checkout, emulator)
+
+
+def test_red_check_remediation_green_review_merge(road: Road) -> None:
+    hub = road.emulator
+    first = road.run()
+    assert first.returncode == 8, first.stderr
+    (pull,) = hub.pulls()
+    head = hub.tip("aifactory/t1")
+    assert (pull["head"]["sha"], pull["draft"]) == (head, False)
+    assert [label["name"] for label in pull["labels"]] == ["bot"]
+    assert road.task()["state"] == "in_review"
+    assert road.task()["pull"]["url"] == pull["html_url"]
+
+    note = {"path": "a.py", "start_line": 1, "end_line": 1, "annotation_level": "failure",
+            "message": "a must be two"}  # fmt: skip
+    hub.check(head, "build", "failure", annotations=[note])
+    assert road.run().returncode == 8
+    assert "a.py:1: failure: a must be two" in prompt(road, 2)
+    mended = hub.tip("aifactory/t1")
+    assert mended != head and hub.git("show", f"{mended}:a.py") == b"a = 2\n"
+
+    hub.check(mended, "build", "success")
+    assert road.run().returncode == 8
+    assert road.task()["state"] == "in_review"  # one approval is asked for
+    hub.review(1, "APPROVE")
+    assert road.run().returncode == 0
+    (pull,) = hub.pulls()
+    assert pull["merged"] and pull["merge_commit_sha"] == hub.tip("main") == road.task()["commit"]
+    assert (road.checkout.root / "a.py").read_text() == "a = 2\n"
+    assert "Aifactory-Task: t1" in road.checkout.git("log", "-1", "--format=%B", "main")
+    findings = [text for text in hub.comments(1) if "why this number?" in text]
+    assert len(findings) == 1
+
+
+def prompt(road: Road, attempt: int) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "aifactory", "artifacts", "t1", f"prompt-{attempt}.json"],
+        cwd=road.checkout.root, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout
+
+
+POINTS = ("pushing", "pushed", "opening", "opened", "remarked", "merging", "merged", "followed")
+
+
+def test_killed_at_each_step_there_is_one_of_each(road: Road) -> None:
+    hub = road.emulator
+    for point in POINTS[:5]:
+        assert road.run(f"pull.{point}").returncode == -signal.SIGKILL, point
+    assert road.run().returncode == 8
+    hub.check(hub.tip("aifactory/t1"), "build", "success")
+    hub.review(1, "APPROVE")
+    for point in POINTS[5:]:
+        assert road.run(f"pull.{point}").returncode == -signal.SIGKILL, point
+    done = road.run()
+    assert done.returncode == 0, done.stderr
+    (pull,) = hub.pulls()
+    assert pull["merged"] and road.task()["state"] == "done"
+    assert len(hub.comments(1)) == 1
+    assert hub.requests.count("POST /repos/bot/repo/pulls") == 1
+    assert hub.requests.count("PUT /repos/bot/repo/pulls/1/merge") == 1
+    assert hub.git("rev-list", "--count", "main").strip() == b"3"
+    assert road.task()["attempts"] == 1
+
+
+def test_the_token_is_in_no_file_and_in_no_argument(road: Road) -> None:
+    done = road.run()
+    assert BOT not in done.stderr
+    root = road.checkout.root
+    for path in (one for one in root.rglob("*") if one.is_file()):
+        assert BOT.encode() not in path.read_bytes(), path
