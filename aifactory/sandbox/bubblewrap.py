@@ -17,7 +17,7 @@ def line(cage: Cage, status: int) -> list[str]:
         PROGRAM, "--unshare-all", "--unshare-user", "--die-with-parent", "--new-session",
         "--clearenv", "--hostname", "localhost", "--cap-drop", "ALL",
         *_system(), "--dir", "/etc", *_configuration(),
-        "--proc", "/proc", "--dev", "/dev",
+        "--proc", "/proc", "--ro-bind", "/dev/null", "/proc/keys", "--dev", "/dev",
         "--size", size, "--perms", "1777", "--tmpfs", "/tmp",
         "--size", size, "--perms", "1777", "--tmpfs", "/dev/shm",
         *_trees(cage),

@@ -15,6 +15,7 @@ from aifactory.sandbox.inside.kernel import Refusal
 PLAN = {"bounds": {"memory": 0}}
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 ALLOWED, NOT_PERMITTED, NO_SUCH_CALL, NO_FAMILY = "allowed", 1, 38, 97
+ASK = 0xFFFFFFFF
 # What is asked for: (call, first argument, second argument) by machine, and the answer.
 CALLS: dict[str, tuple[dict[str, tuple[int, ...]], object]] = {
     "read": ({"x86_64": (0,), "aarch64": (63,)}, ALLOWED),
@@ -40,6 +41,20 @@ CALLS: dict[str, tuple[dict[str, tuple[int, ...]], object]] = {
     "vsock": ({"x86_64": (41, 40), "aarch64": (198, 40)}, NO_FAMILY),
     "hiding from the guard": ({"x86_64": (157, 4), "aarch64": (167, 4)}, NOT_PERMITTED),
     "naming a thread": ({"x86_64": (157, 15), "aarch64": (167, 15)}, ALLOWED),
+    "netlink socketpair": ({"x86_64": (53, 16), "aarch64": (199, 16)}, NO_FAMILY),
+    "unix socketpair": ({"x86_64": (53, 1), "aarch64": (199, 1)}, ALLOWED),
+    "own limits": ({"x86_64": (302, 0), "aarch64": (261, 0)}, ALLOWED),
+    "limits of the guard": ({"x86_64": (302, 3), "aarch64": (261, 3)}, NOT_PERMITTED),
+    "own priority": ({"x86_64": (141, 0, 0), "aarch64": (140, 0, 0)}, ALLOWED),
+    "priority of the guard": ({"x86_64": (141, 0, 3), "aarch64": (140, 0, 3)}, NOT_PERMITTED),
+    "priority of the user": ({"x86_64": (141, 2, 0), "aarch64": (140, 2, 0)}, NOT_PERMITTED),
+    "disk turn of the guard": ({"x86_64": (251, 1, 3), "aarch64": (30, 1, 3)}, NOT_PERMITTED),
+    "scheduling of the guard": ({"x86_64": (144, 3), "aarch64": (119, 3)}, NOT_PERMITTED),
+    "own scheduling": ({"x86_64": (144, 0), "aarch64": (119, 0)}, ALLOWED),
+    "asking for the personality": ({"x86_64": (135, ASK), "aarch64": (92, ASK)}, ALLOWED),
+    "addresses as written": ({"x86_64": (135, 0x40000), "aarch64": (92, 0x40000)}, NOT_PERMITTED),
+    "open_tree_attr": ({"x86_64": (467,), "aarch64": (467,)}, NO_SUCH_CALL),
+    "a call of the future": ({"x86_64": (999,), "aarch64": (999,)}, NO_SUCH_CALL),
 }
 
 

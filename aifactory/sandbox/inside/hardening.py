@@ -26,6 +26,9 @@ LOAD, EQUAL, AT_LEAST, ANY_BIT, GIVE = 0x20, 0x15, 0x35, 0x45, 0x06
 NUMBER, ARCHITECTURE, FIRST, SECOND = 0, 4, 16, 24  # offsets in what a filter sees
 PERMIT, EPERM, ENOSYS, EAFNOSUPPORT = 0x7FFF0000, 1, 38, 97
 X32, NEW_NAMESPACES, TIOCSTI, TIOCLINUX = 0x40000000, 0x7E020000, 0x5412, 0x541C
+NEWER = 463  # the first call that this table does not know; the numbers are alike everywhere
+ASK = 0xFFFFFFFF  # what `personality` takes to tell and to change nothing
+OF_A_USER, IO_OF_A_USER = 2, 3  # whose priority: everybody's with the user's number
 FAMILIES = (1, 2, 10)  # unix, inet, inet6
 LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446
 # (x86_64, aarch64) numbers of what no command needs; 0: the machine does not have the call.
@@ -38,6 +41,7 @@ DENIED = {
     "processes": (
         (101, 117), (310, 270), (311, 271), (312, 272), (438, 438), (440, 440), (448, 448),
     ),
+    "memory": ((154, 0), (278, 75), (447, 447)),
     "namespaces": ((272, 97), (308, 268)),
     "mounts": (
         (165, 40), (166, 39), (155, 41), (161, 51), (428, 428), (429, 429), (430, 430),
@@ -50,14 +54,16 @@ DENIED = {
     "machine": (
         (103, 116), (134, 0), (136, 0), (153, 58), (156, 0), (163, 89), (167, 224), (168, 225),
         (169, 142), (172, 0), (173, 0), (179, 60), (180, 42), (212, 18), (216, 0),
-        (256, 238), (279, 239), (300, 262),
+        (256, 238), (279, 239), (300, 262), (443, 443), (460, 460),
     ),
 }  # fmt: skip
-# audit architecture; clone, clone3, ioctl, socket, prctl, memfd_create
-MACHINES = {
-    "x86_64": (0, 0xC000003E, (56, 435, 16, 41, 157, 319)),
-    "aarch64": (1, 0xC00000B7, (220, 435, 29, 198, 167, 279)),
-}
+# (x86_64, aarch64) numbers of calls that are looked at more closely.
+CLONE, CLONE3, IOCTL, PRCTL, MEMFD = (56, 220), (435, 435), (16, 29), (157, 167), (319, 279)
+SOCKETS = ((41, 198), (53, 199))  # socket, socketpair
+PERSONALITY, SET_PRIORITY, SET_IO_PRIORITY = (135, 92), (141, 140), (251, 30)
+# Of one process, the caller for 0: prlimit64, sched_setparam, sched_setscheduler, sched_setattr.
+OF_A_PROCESS = ((302, 261), (142, 118), (144, 119), (314, 274))
+MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column, audit architecture
 
 
 def landlock_abi() -> int:
@@ -116,27 +122,40 @@ def unless(call: int, *checks: bytes) -> list[bytes]:
 
 
 def filter_program(plan: Plan) -> bytes:
-    """The filter: other entries, denied calls, namespaces, terminals, sockets, hiding."""
+    """The filter: other entries, denied calls, namespaces, terminals, sockets, hiding, and what
+    reaches the guard, which has the command's own user."""
     machine = os.uname().machine
     if machine not in MACHINES:
         raise Refusal(f"no table of system calls for {machine}")
-    column, architecture, (clone, clone3, ioctl, socket, prctl, memfd) = MACHINES[machine]
-    numbers = {pair[column] for group in DENIED.values() for pair in group} - {0}
-    unknown = [clone3, memfd] if plan["bounds"]["memory"] else [clone3]  # libc does without
-    one, two = step(LOAD, 0, 0, FIRST), step(LOAD, 0, 0, SECOND)
+    column, architecture = MACHINES[machine]
     program = [step(LOAD, 0, 0, ARCHITECTURE), step(EQUAL, 1, 0, architecture), error(EPERM)]
     program += [step(LOAD, 0, 0, NUMBER), step(AT_LEAST, 0, 1, X32), error(EPERM)]
-    for number in sorted(numbers):
+    program += [step(AT_LEAST, 0, 1, NEWER), error(ENOSYS)]
+    for number in sorted({pair[column] for group in DENIED.values() for pair in group} - {0}):
         program += [step(EQUAL, 0, 1, number), error(EPERM)]
-    for number in unknown:
-        program += [step(EQUAL, 0, 1, number), error(ENOSYS)]
-    program += unless(clone, one, step(ANY_BIT, 0, 1, NEW_NAMESPACES), error(EPERM))
-    terminals = (step(EQUAL, 1, 0, TIOCSTI), step(EQUAL, 0, 1, TIOCLINUX))
-    program += unless(ioctl, two, *terminals, error(EPERM))
-    program += unless(prctl, one, step(EQUAL, 0, 1, SET_DUMPABLE), error(EPERM))
-    families = [step(EQUAL, 3 - i, 0, family) for i, family in enumerate(FAMILIES)]
-    program += unless(socket, one, *families, error(EAFNOSUPPORT))
+    for pair in (CLONE3, MEMFD) if plan["bounds"]["memory"] else (CLONE3,):  # libc does without
+        program += [step(EQUAL, 0, 1, pair[column]), error(ENOSYS)]
+    for pair, checks in looked_at():
+        program += unless(pair[column], *checks)
     return b"".join([*program, step(GIVE, 0, 0, PERMIT)])
+
+
+def looked_at() -> list[tuple[tuple[int, int], list[bytes]]]:
+    """Calls that depend on their arguments, and what an argument must not be."""
+    one, two, denied = step(LOAD, 0, 0, FIRST), step(LOAD, 0, 0, SECOND), error(EPERM)
+    terminals = [step(EQUAL, 1, 0, TIOCSTI), step(EQUAL, 0, 1, TIOCLINUX)]
+    families = [step(EQUAL, len(FAMILIES) - i, 0, known) for i, known in enumerate(FAMILIES)]
+    mine = [step(EQUAL, 1, 0, 0), denied]
+    return [
+        (CLONE, [one, step(ANY_BIT, 0, 1, NEW_NAMESPACES), denied]),
+        (IOCTL, [two, *terminals, denied]),
+        (PRCTL, [one, step(EQUAL, 0, 1, SET_DUMPABLE), denied]),
+        (PERSONALITY, [one, step(EQUAL, 2, 0, 0), step(EQUAL, 1, 0, ASK), denied]),
+        (SET_PRIORITY, [one, step(EQUAL, 0, 1, OF_A_USER), denied, two, *mine]),
+        (SET_IO_PRIORITY, [one, step(EQUAL, 0, 1, IO_OF_A_USER), denied, two, *mine]),
+        *((call, [one, *mine]) for call in OF_A_PROCESS),
+        *((call, [one, *families, error(EAFNOSUPPORT)]) for call in SOCKETS),
+    ]
 
 
 def restrict_calls(plan: Plan) -> None:

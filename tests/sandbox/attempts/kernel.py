@@ -21,6 +21,12 @@ CALLS = {
         "request-key": (249, BAD, BAD, BAD, 0),
         "mount-setattr": (442, -1, b"", 0, BAD, 0),
         "ptrace-me": (101, 0, 0, 0, 0),
+        "modify-ldt": (154, 17, BAD, 16),
+        "memfd-secret": (447, 0),
+        "vmsplice": (278, -1, BAD, 0, 9),
+        "quota-by-descriptor": (443, -1, 0, 0, BAD),
+        "security-attributes": (460, 0, BAD, 0, 9),
+        "open-tree-attributes": (467, -1, b"", 0, BAD, 0),
     },
     "root": {
         "bpf": (321, 0, BAD, 0),

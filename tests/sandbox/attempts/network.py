@@ -6,7 +6,7 @@ import ctypes
 import socket
 from pathlib import Path
 
-from base import Lab, add, attempt, libc
+from base import Lab, add, attempt, libc, reached
 
 
 def ask(family: int, address: object, kind: int = socket.SOCK_STREAM) -> bytes:
@@ -82,6 +82,17 @@ make_socket("vsock", 40, socket.SOCK_STREAM, 0, "user")
 make_socket("packet", 17, socket.SOCK_RAW, 0, "root")
 make_socket("raw", socket.AF_INET, socket.SOCK_RAW, 1, "root")
 make_socket("key", 15, socket.SOCK_RAW, 2, "root")
+
+
+@attempt()
+def netlink_pair(lab: Lab) -> object:
+    """The family has no pairs, but says so only once it is reached."""
+    return reached(53, 16, socket.SOCK_RAW, 0, (ctypes.c_int * 2)())
+
+
+@attempt()
+def descriptions_of_keys(lab: Lab) -> object:
+    return lab["key"] in Path("/proc/keys").read_text()
 
 
 @attempt("root")

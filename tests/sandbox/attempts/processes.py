@@ -112,6 +112,50 @@ def limit_host_process(lab: Lab) -> object:
 
 
 @attempt()
+def limit_guard(lab: Lab) -> object:
+    """Without descriptors it could not watch, without processor time it would be killed."""
+    held = resource.prlimit(lab["parent"], resource.RLIMIT_NOFILE)
+    resource.prlimit(lab["parent"], resource.RLIMIT_NOFILE, held)
+    return "limited"
+
+
+@attempt()
+def renice_guard(lab: Lab) -> object:
+    os.setpriority(os.PRIO_PROCESS, lab["parent"], 19)
+    return "reniced"
+
+
+@attempt()
+def renice_everything_of_the_user(lab: Lab) -> object:
+    os.setpriority(os.PRIO_USER, 0, 19)
+    return "reniced"
+
+
+@attempt()
+def let_guard_run_when_idle(lab: Lab) -> object:
+    os.sched_setscheduler(lab["parent"], os.SCHED_IDLE, os.sched_param(0))
+    return "idle"
+
+
+@attempt()
+def let_guard_wait_for_the_disk(lab: Lab) -> object:
+    return libc.syscall(251, 1, lab["parent"], 3 << 13) == 0 and "ioprio_set"
+
+
+@attempt()
+def limit_first_process(lab: Lab) -> object:
+    """Outside it is one of the same user's."""
+    first = lab["pid"] if lab["parent"] == lab["pid"] else 1
+    resource.prlimit(first, resource.RLIMIT_NOFILE, resource.prlimit(first, resource.RLIMIT_NOFILE))
+    return "limited"
+
+
+@attempt()
+def switch_off_random_addresses(lab: Lab) -> object:
+    return libc.personality(0x0040000) >= 0 and libc.personality(0xFFFFFFFF) & 0x0040000
+
+
+@attempt()
 def read_guard_memory(lab: Lab) -> object:
     with open(f"/proc/{lab['parent']}/mem", "rb", 0):
         return "opened"
