@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,9 +86,36 @@ def _is_system(path: Path) -> bool:
 def check_place(path: Path) -> None:
     """Refuse what would open the whole machine, or what would be misread on the way."""
     if not str(path).isprintable():
-        raise SandboxUnusable(f"the path {path} has characters that no cage can take")
-    if len(path.parts) < 3 or path.parts[1] in ("proc", "sys", "dev", "etc"):
-        raise SandboxUnusable(f"{path} is too much to open to a command")
+        raise SandboxUnusable(
+            f"the path {str(path)!r} has characters that no cage can take",
+            next_step="rename the directory",
+        )
+    home = own_home()
+    whole = len(path.parts) < 3 or path.parts[1] in ("proc", "sys", "dev", "etc")
+    if whole or path == home or path in home.parents:
+        raise SandboxUnusable(
+            f"{path} is too much to open to a command", next_step="name a directory of a project"
+        )
+
+
+def inodes(size: int) -> int:
+    """How many files a temporary filesystem of `size` bytes may hold."""
+    return max(1024, size // 8192)
+
+
+def own_home() -> Path:
+    """The home of the user that we are, by the machine's list of users, as firejail sees it."""
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        return Path.home()
+
+
+def private_homes() -> list[str]:
+    """Directories that are the user's own and no program's: hidden even where the directory above
+    is not replaced, as firejail puts the user's home back into an empty /home."""
+    homes = dict.fromkeys((own_home(), Path.home()))
+    return [str(home) for home in homes if len(home.parts) > 2 and not _is_system(home)]
 
 
 def hidden_tops() -> list[str]:

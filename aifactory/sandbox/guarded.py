@@ -11,7 +11,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from aifactory.sandbox.cage import DEVICES, HOME, Cage, hidden_files, hidden_tops, launch_plan
+from aifactory.sandbox.cage import (
+    DEVICES,
+    HOME,
+    Cage,
+    hidden_files,
+    hidden_tops,
+    inodes,
+    launch_plan,
+    private_homes,
+)
 from aifactory.sandbox.spec import Spec
 
 GUARD = tuple(
@@ -113,7 +122,10 @@ def guard_plan(spec: Spec, cage: Cage, status: int, brings_filter: bool) -> dict
 
 def _replaced(cage: Cage) -> list[str]:
     """Directories that must not be the daemon's own inside."""
-    return [path for path in (*hidden_tops(), *REPLACED) if Path(path) not in cage.trees]
+    shown = (cage.workspace, *cage.trees)
+    homes = [home for home in private_homes() if not any(map(Path(home).is_relative_to, shown))]
+    wanted = (*hidden_tops(), *homes, *REPLACED)
+    return [path for path in wanted if Path(path) not in cage.trees]
 
 
 def _bounds(cage: Cage) -> dict[str, int]:
@@ -122,6 +134,7 @@ def _bounds(cage: Cage) -> dict[str, int]:
     return {
         "memory": 0 if "memory" in cage.enforced else limits.memory_bytes,
         "temporary": limits.temporary_bytes * 2,
+        "temporary_files": inodes(limits.temporary_bytes) * 2,
         "disk": 0 if "disk" in cage.enforced else limits.disk_bytes,
         "files": limits.disk_files,
     }
@@ -133,9 +146,18 @@ def _rlimits(cage: Cage) -> dict[str, int]:
         "NPROC": limits.processes,
         "FSIZE": limits.file_bytes,
         "NOFILE": limits.open_files,
-        "CORE": 0,
+        "CORE": core_limit(),
         "MEMLOCK": 65_536,
     }
+
+
+def core_limit(pattern: Path = Path("/proc/sys/kernel/core_pattern")) -> int:
+    """No file of a dying process's memory. Where a program of the machine's gets it through a pipe,
+    which asks for no limit but 1 (core(5)), not even that: it runs as root, outside."""
+    try:
+        return 1 if pattern.read_bytes().startswith(b"|") else 0
+    except OSError:
+        return 1
 
 
 def _namespace(name: str) -> str:

@@ -64,6 +64,46 @@ for i in range(20):
     ctypes.memset(c.shmat(c.shmget(0, 32 << 20, 0o600), None, 0), 1, 32 << 20)
 time.sleep(1); print('held')
 """
+HIDDEN = """
+import os
+os.mkdir('shut'); os.chmod('shut', 0o300)
+for i in range(100): open(f'shut/f{i}', 'wb').write(b'x' * (8 << 20))
+print('written')
+"""
+DEEP = """
+import os
+for i in range(250): os.mkdir('d' * 20); os.chdir('d' * 20)
+for i in range(100): open(f'f{i}', 'wb').write(b'x' * (8 << 20))
+print('written')
+"""
+ON_THE_WAY = """
+import array, os, socket
+one, other = socket.socketpair()
+for i in range(100):
+    file = os.open('f', os.O_RDWR | os.O_CREAT); os.unlink('f'); os.write(file, b'x' * (8 << 20))
+    rights = array.array('i', [file])
+    one.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)]); os.close(file)
+print('written')
+"""
+MAPPED = """
+import ctypes, os
+libc = ctypes.CDLL(None); libc.mmap.restype = ctypes.c_void_p
+for i in range(100):
+    file = os.open('f', os.O_RDWR | os.O_CREAT); os.unlink('f'); os.write(file, b'x' * (8 << 20))
+    assert libc.mmap(None, ctypes.c_size_t(8 << 20), 1, 1, file, ctypes.c_long(0)); os.close(file)
+print('written')
+"""
+SHARED = """
+import mmap, time
+held = mmap.mmap(-1, 400 << 20)
+for at in range(0, 400 << 20, 4096): held[at] = 1
+time.sleep(1); print('held')
+"""
+TEMPORARY_FILES = """
+import os, time
+for i in range(60000): os.mkdir(f'/tmp/{i}')
+time.sleep(1); print('made')
+"""
 TEMPORARY = """
 for place in ('/tmp', '/dev/shm'):
     for i in range(10):
@@ -87,6 +127,12 @@ def test_a_fork_bomb_is_stopped(run: Run) -> None:
         (MANY, "written"),
         (FILES, "made"),
         (UNLINKED, "written"),
+        (HIDDEN, "written"),
+        (DEEP, "written"),
+        (ON_THE_WAY, "written"),
+        (MAPPED, "written"),
+        (SHARED, "held"),
+        (TEMPORARY_FILES, "made"),
         ("open('f', 'wb').write(b'x' * (100 << 20)); print('written')", "written"),
         ("open('f', 'wb').truncate(10 << 30); print('written')", "written"),
     ],
@@ -98,6 +144,12 @@ def test_a_fork_bomb_is_stopped(run: Run) -> None:
         "disk",
         "files",
         "unlinked",
+        "hidden",
+        "deep",
+        "on the way",
+        "mapped",
+        "shared",
+        "temporary files",
         "file",
         "sparse",
     ],
@@ -113,6 +165,19 @@ def test_what_stays_within_the_bounds_goes_on(run: Run) -> None:
     script = "for i in range(48): open(f'f{i}', 'wb').write(b'x' * (1 << 20))\nprint('written')"
     record = run("bash", "-c", f'python -c "{script}" | cat; wait', limits=SMALL)
     assert (record.exit_code, record.output) == (0, "written\n")
+
+
+def test_memory_that_is_shared_counts_once(run: Run) -> None:
+    script = """
+import mmap, os, time
+held = mmap.mmap(-1, 60 << 20)
+for at in range(0, 60 << 20, 4096): held[at] = 1
+for _ in range(8):
+    if os.fork() == 0: sum(held[at] for at in range(0, 60 << 20, 4096)); time.sleep(1); os._exit(0)
+for _ in range(8): os.wait()
+print('held')
+"""
+    assert run("python", "-c", script, limits=SMALL).output == "held\n"
 
 
 def test_disk_and_memory_are_named_as_what_killed(run: Run) -> None:
