@@ -25,7 +25,8 @@ Workspace = Annotated[
 ]
 Command = Annotated[list[str], typer.Argument(metavar="-- CMD...", help="What to run.")]
 Backend = Annotated[
-    str | None, typer.Option(help="firejail or bubblewrap.", show_default="the configured one")
+    Literal["firejail", "bubblewrap"] | None,
+    typer.Option(help="What makes the cage.", show_default="the configured one"),
 ]
 Network = Annotated[
     Literal["none", "install"],

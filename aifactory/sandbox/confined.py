@@ -83,6 +83,9 @@ class Confined:
             raise SandboxUnusable(f"{self.name} does not start: {error}") from error
         finally:
             os.close(inner)
+        if cage.staged:  # so that the command may open /dev/stdout and /dev/stderr by name
+            for stream in filter(None, (process.stdout, process.stderr)):
+                os.fchown(stream.fileno(), cage.uid, cage.gid)
         return Supervision(process, status, parcels)
 
     def _details(self, spec: Spec, cage: Cage) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 The directory is copied into a workspace of the sandbox user's, which the command sees at the
 directory's own path; what it changed is copied back afterwards. So the directory keeps its
-owner even if this process is killed, and may lie where the sandbox user cannot go. What does not
+owner even if this process is killed, and may lie where the sandbox user cannot go; and it is held
+open meanwhile, so that nothing is written elsewhere if its path leads elsewhere. What does not
 pass in either direction is said in `mirror.py`. What the spec makes readable inside it (an
 environment, say) is shown and not carried. Only for an ordinary user under firejail, which then
 cannot mount, the command runs in the directory itself: what would not be carried is masked, or
@@ -13,13 +14,15 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import tempfile
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+from aifactory import beneath
 from aifactory.errors import DiskFull, EnvironmentUnusable, InvalidInput, SandboxUnusable
 from aifactory.layout import cache_home
 from aifactory.model import CommandRecord
@@ -40,7 +43,7 @@ def run_in(
     the directory is too much to open, or the cage does not hold. `details["left_behind"]` names
     what was not brought back, and why.
     """
-    if not spec.argv:
+    if not spec.argv or not spec.argv[0]:
         raise InvalidInput("no command was given", next_step="put it behind `--`")
     if not spec.workspace.is_dir():
         raise InvalidInput(f"{spec.workspace} is not a directory")
@@ -63,11 +66,10 @@ def run_in(
 def _mirrored(
     sandbox: Confined, spec: Spec, sink: Sink | None, stop: threading.Event
 ) -> CommandRecord:
-    directory, leave = spec.workspace, _shown(spec)
+    leave = _shown(spec)
     _sweep()
-    with tempfile.TemporaryDirectory(prefix=f"exec-{os.getpid()}-", dir=cache_home()) as parent:
-        Path(parent).chmod(0o755)
-        workspace = Path(parent, "workspace")
+    with beneath.opened(spec.workspace) as fd, _place() as parent:
+        directory, workspace = beneath.pinned(fd), parent / "workspace"
         workspace.mkdir(mode=0o755)
         user = free_owner()
         with bounded(workspace, spec.limits, *measure(directory, leave)) as limits:
@@ -75,10 +77,29 @@ def _mirrored(
                 os.chown(workspace, *user)
             copy_in(directory, workspace, user, leave)
             before = marks(workspace, leave)
-            here = replace(spec, workspace=workspace, mounted_at=directory, limits=limits)
+            here = replace(spec, workspace=workspace, mounted_at=spec.workspace, limits=limits)
             record = sandbox.stream(here, stop, sink)
             left = copy_back(workspace, directory, before, leave)
     return _with_left(record, left)
+
+
+@contextmanager
+def _place() -> Iterator[Path]:
+    """A directory for one workspace."""
+    place = Path(tempfile.mkdtemp(prefix=f"exec-{os.getpid()}-", dir=cache_home()))
+    place.chmod(0o755)
+    try:
+        yield place
+    finally:
+        _cleared(place)
+
+
+def _cleared(place: Path) -> None:
+    """Remove it, however deep a command has dug in it."""
+    with suppress(OSError):
+        with beneath.opened(place) as fd:
+            beneath.empty(fd)
+        place.rmdir()
 
 
 def _in_place(
@@ -91,11 +112,14 @@ def _in_place(
             f"{outside[0]} has another name outside of {directory}, and would be written there too",
             next_step="install bubblewrap, which works on a copy, or make it a file of its own",
         )
-    before, masked = marks(directory, leave), tuple(unseen(directory))
-    try:
-        record = sandbox.stream(replace(spec, masked=masked), stop, sink)
-    finally:
-        left = tidy(directory, before, set(masked), leave)
+    with beneath.opened(directory) as fd:
+        held = beneath.pinned(fd)
+        before, unseen_before = marks(held, leave), unseen(held)
+        masked = tuple(directory / path.relative_to(held) for path in unseen_before)
+        try:
+            record = sandbox.stream(replace(spec, masked=masked), stop, sink)
+        finally:
+            left = tidy(held, before, set(unseen_before), leave)
     return _with_left(record, left)
 
 
@@ -114,4 +138,4 @@ def _sweep() -> None:
     cache_home().mkdir(parents=True, exist_ok=True)
     for left in cache_home().glob("exec-*-*"):
         if not Path("/proc", left.name.split("-")[1]).exists():
-            shutil.rmtree(left, ignore_errors=True)
+            _cleared(left)

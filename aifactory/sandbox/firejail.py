@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from aifactory.errors import SandboxUnusable
-from aifactory.sandbox.cage import CONFIGURATION, Cage, hidden_files, hidden_tops
+from aifactory.sandbox.cage import CONFIGURATION, Cage, hidden_files, hidden_tops, private_homes
 
 PROGRAM = "/usr/bin/firejail"
 MOVES = False  # only root may bind a directory to another path
@@ -19,7 +19,7 @@ STAYING = ("/home", "/root", "/run", "/tmp", "/usr/local", "/var")
 
 def line(cage: Cage, status: int) -> list[str]:
     """The arguments before the guard's own; raises SandboxUnusable for paths it would misread."""
-    for path in (cage.workspace, *cage.trees, *cage.masked):
+    for path in (cage.workspace, *cage.trees, *cage.masked, *private_homes()):
         if MISREAD & set(str(path)):
             raise SandboxUnusable(
                 f"firejail cannot take the path {path}", next_step="rename it or use bubblewrap"
@@ -31,7 +31,7 @@ def line(cage: Cage, status: int) -> list[str]:
         "--seccomp.block-secondary", "--restrict-namespaces", "--ipc-namespace",
         "--hostname=localhost", "--machine-id", "--x11=none",
         "--dbus-user=none", "--dbus-system=none",
-        "--private-dev", "--blacklist=/sys", "--read-only=/",
+        "--private-dev", "--blacklist=/sys", "--blacklist=/proc/keys", "--read-only=/",
         *(f"--blacklist={path}" for path in hidden_files()),
         *(["--deterministic-shutdown"] if guard_can_be_killed() else []),
         *(_staged(cage) if cage.staged else _listed(cage)), "--",
@@ -88,6 +88,8 @@ def _listed(cage: Cage) -> list[str]:
     etc = [f"/etc/{name}" for name in ("passwd", "group", *CONFIGURATION)]
     arguments = [f"--whitelist={path}" for path in etc if Path(path).exists()]
     arguments += [_hide(top, trees) for top in (*hidden_tops(), "/usr/local") if top not in trees]
+    # A whitelist in /home leaves the user's own there: only one inside it empties it.
+    arguments += [f"--whitelist={home}/.none" for home in private_homes() if home not in trees]
     arguments += [f"--whitelist={tree}" for tree in trees if tree != "/usr/local"]
     modes = {str(cage.workspace): "write"}  # outer directories come first: each covers its own
     arguments += [f"--read-{modes.get(tree, 'only')}={tree}" for tree in sorted(trees)]

@@ -1,8 +1,9 @@
 """Carry a directory into a workspace and bring the changes back, without trusting what is there.
 
 No link is followed and nothing is written through: a file that changed is made anew, so hard
-links to elsewhere are not touched. Left out in both directions: `.git` at any depth, and what is
-neither file, directory nor link. Brought back without: setuid bits, links that lead outside.
+links to elsewhere are not touched. Left out in both directions: `.git` at any depth, what is
+neither file, directory nor link, and what lies too deep for a path. Brought back without: setuid
+bits, links that lead outside.
 """
 
 from __future__ import annotations
@@ -10,12 +11,16 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from aifactory import beneath
+
+LONGEST = 4095  # bytes of a path that the kernel takes
 CHUNK, BLOCK = 1 << 20, 4096
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -66,10 +71,11 @@ def copy_back(
     workspace: Path, target: Path, before: dict[str, Mark], leave: frozenset[str]
 ) -> list[str]:
     """Bring what changed since `before` to `target`; returns what was left behind, and why."""
-    home = target.stat()
-    after = dict(_entries(workspace, leave))
-    left = [f"{name}: not removed" for name in sorted(before, reverse=True)
-            if name not in after and not _removed(target / name)]  # fmt: skip
+    home, deep = target.stat(), list[str]()
+    after = dict(_entries(workspace, leave, deep))
+    left = [f"{name}: too deep" for name in deep]
+    left += [f"{name}: not removed" for name in sorted(before, reverse=True)
+             if name not in after and not _removed(target / name)]  # fmt: skip
     for name, entry in after.items():
         found = entry.stat(follow_symlinks=False)
         if before.get(name) == _mark(found):
@@ -85,11 +91,15 @@ def copy_back(
 
 
 def unseen(directory: Path) -> list[Path]:
-    """What a mirror leaves out: every `.git`, which is not looked into, pipes, sockets, devices."""
+    """What a mirror leaves out: every `.git`, which is not looked into, pipes, sockets, devices,
+    and what lies too deep."""
     found, pending = [], [directory]
     while pending:
         with _scan(pending.pop()) as entries:
             for entry in entries:
+                if _too_deep(entry):
+                    found.append(Path(entry.path))
+                    continue
                 kind = stat.S_IFMT(entry.stat(follow_symlinks=False).st_mode)
                 if entry.name.lower() == ".git" or kind not in PLAIN:
                     found.append(Path(entry.path))
@@ -111,10 +121,10 @@ def tidy(
 ) -> list[str]:
     """Remove what `copy_back` would not have brought; returns what it was."""
     left = []
-    for path in unseen(directory):
-        if path not in masked:
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-            left.append(f"{path.relative_to(directory)}: neither file, directory nor link")
+    new = [path for path in unseen(directory) if path not in masked]
+    for path in new:
+        _discard(path, directory)
+        left.append(f"{path.relative_to(directory)}: neither file, directory nor link, or too deep")
     for name, entry in list(_entries(directory, leave)):
         found = entry.stat(follow_symlinks=False)
         if before.get(name) == _mark(found):
@@ -127,32 +137,53 @@ def tidy(
     return left
 
 
+def _discard(path: Path, top: Path) -> None:
+    """Remove whatever it is, by way of a directory at the top."""
+    trash = tempfile.mkdtemp(dir=top)
+    with beneath.opened(path.parent) as fd, beneath.opened(Path(trash)) as bin:
+        beneath.discard(fd, path.name, bin)
+        beneath.empty(bin)
+    Path(trash).rmdir()
+
+
 def leads_out(name: str, link: str) -> bool:
-    """Whether a link at `name`, relative to the top, points anywhere but below the top."""
-    if link.startswith("/"):
-        return True
+    """Whether a link at `name`, relative to the top, may point anywhere but below the top.
+
+    Only `..` at its start is counted: what `..` behind a name means depends on where that leads,
+    which may be a link to a place higher up.
+    """
+    parts = [part for part in link.split("/") if part not in ("", ".")]
+    up = next((at for at, part in enumerate(parts) if part != ".."), len(parts))
     depth = len(PurePosixPath(name).parts) - 1
-    for part in link.split("/"):
-        depth += -1 if part == ".." else 0 if part in ("", ".") else 1
-        if depth < 0:
-            return True
-    return False
+    return link.startswith("/") or up > depth or ".." in parts[up:]
 
 
-def _entries(top: Path, leave: frozenset[str]) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Every entry below `top` with its relative name, each directory before what is in it."""
+def _entries(
+    top: Path, leave: frozenset[str], deep: list[str] | None = None
+) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Every entry below `top` with its relative name, each directory before what is in it.
+
+    What lies too deep is put into `deep` and not looked into.
+    """
     pending = [""]
     while pending:
         parent = pending.pop()
         with _scan(top / parent) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
                 name = f"{parent}/{entry.name}" if parent else entry.name
+                if _too_deep(entry):
+                    (deep if deep is not None else []).append(name)
+                    continue
                 kind = stat.S_IFMT(entry.stat(follow_symlinks=False).st_mode)
                 if name in leave or entry.name.lower() == ".git" or kind not in PLAIN:
                     continue
                 yield name, entry
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(name)
+
+
+def _too_deep(entry: os.DirEntry[str]) -> bool:
+    return len(os.fsencode(entry.path)) > LONGEST
 
 
 def _scan(directory: Path) -> AbstractContextManager[Iterator[os.DirEntry[str]]]:

@@ -9,10 +9,12 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
 from aifactory.errors import InvalidInput, SandboxUnusable
+from aifactory.layout import cache_home
 from aifactory.model import CommandRecord
 from aifactory.sandbox import Limits, Spec, choose
 from aifactory.sandbox.confined import BACKENDS
@@ -82,6 +84,48 @@ def test_links_and_modes_that_would_harm_stay_behind(sh: Shell, directory: Path)
     assert stat.S_IMODE((directory / "program").stat().st_mode) == 0o755
 
 
+def test_no_link_leads_outside_by_way_of_another(sh: Shell, directory: Path) -> None:
+    """`z/..` is the directory above, though it reads like the directory itself."""
+    assert sh("ln -s . z; ln -s z/../secret one; mkdir -p p/q; ln -s z/z/p/../../.. two; "
+              "ln -s p/q deep; ln -s deep/../../../b three; ln -s ../p/q p/fine").ok  # fmt: skip
+    links = sorted(path.name for path in directory.rglob("*") if path.is_symlink())
+    assert links == ["deep", "fine", "z"]
+
+
+def test_what_is_too_deep_for_a_path_stays_behind(sh: Shell, directory: Path) -> None:
+    dig = "import os\nfor i in range(1500): os.mkdir('d' * 20); os.chdir('d' * 20)"
+    record = sh(f'echo kept > kept; python3 -c "{dig}"')
+    assert record.exit_code == 0
+    assert any("too deep" in line for line in record.details["left_behind"])
+    assert (directory / "kept").read_text() == "kept\n"
+    assert list(cache_home().glob(f"exec-{os.getpid()}-*")) == []
+    assert sh("rm -r d*").ok
+
+
+def test_changes_go_to_the_directory_that_was_named_wherever_it_has_moved(
+    sh: Shell, directory: Path
+) -> None:
+    if os.geteuid() and sh.backend == "firejail":
+        return  # there the command works in the directory itself
+    moved, trap = Path(f"{directory}-moved"), Path(f"{directory}-trap")
+    trap.mkdir()
+    swap = Timer(1, lambda: (directory.rename(moved), directory.symlink_to(trap)))
+    swap.start()
+    try:
+        assert sh("sleep 2; echo made > made").ok
+        assert list(trap.iterdir()) == []
+        assert (moved / "made").read_text() == "made\n"
+    finally:
+        swap.join()
+        directory.unlink()
+        moved.rename(directory)
+        trap.rmdir()
+
+
+def test_output_can_be_opened_by_its_name(sh: Shell) -> None:
+    assert sh("echo one > /dev/stdout; echo two > /dev/stderr").output == "one\ntwo\n"
+
+
 def test_hard_links_to_elsewhere_are_not_written_through(sh: Shell, directory: Path) -> None:
     if os.geteuid() and sh.backend == "firejail":
         return  # there the command works in the directory itself
@@ -112,15 +156,25 @@ def test_what_is_made_unreadable_hides_nothing(sh: Shell, directory: Path) -> No
 
 
 def test_nonsense_is_said_to_be_so(directory: Path) -> None:
-    for spec in (Spec((), directory), Spec(("true",), directory / "file")):
+    for spec in (Spec((), directory), Spec(("",), directory), Spec(("true",), directory / "file")):
         with pytest.raises(InvalidInput):
             run_in(choose(), spec)
 
 
-@pytest.mark.parametrize("place", ["/", "/usr", "/etc", "/home"])
+@pytest.mark.parametrize("place", ["/", "/usr", "/etc", "/home", str(Path.home())])
 def test_what_is_too_much_to_open_is_not_even_copied(
     place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aifactory.sandbox.exec.measure", lambda *_: pytest.fail("copied"))
     with pytest.raises(SandboxUnusable, match="too much to open"):
         run_in(choose(), Spec(("true",), Path(place)))
+
+
+@pytest.mark.parametrize("backend", [backend.name for backend in BACKENDS])
+def test_the_home_is_hidden_wherever_the_directory_is(backend: str) -> None:
+    """firejail puts the user's home back into an empty /home unless it is named itself."""
+    with tempfile.TemporaryDirectory(dir=Path.home()) as secret, tempfile.TemporaryDirectory() as d:
+        Path(secret, "key").write_text("secret")
+        spec = Spec(("cat", f"{secret}/key"), Path(d), limits=Limits(seconds=20))
+        record = run_in(choose(backend), spec)
+        assert (record.ok, "secret" in record.output) == (False, False)

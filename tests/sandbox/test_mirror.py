@@ -118,6 +118,24 @@ def test_a_link_leads_out_exactly_when_its_path_does(name: str, link: str) -> No
         assert leads_out(name, link)
 
 
+LINKS = st.lists(st.sampled_from(["..", "a", "b", "z", "."]), min_size=1, max_size=5).map("/".join)
+
+
+@settings(max_examples=300, deadline=None)
+@given(links=st.dictionaries(st.sampled_from(["z", "w", "a/b", "a/c", "b/a/z"]), LINKS))
+def test_no_link_that_comes_back_leads_out_whatever_the_others_are(links: dict[str, str]) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        work, top = Path(scratch, "1/2/3/work"), Path(scratch, "1/2/3/top")
+        for path in (work / "a", work / "b/a", top):
+            path.mkdir(parents=True)
+        for name, link in links.items():
+            (work / name).symlink_to(link)
+        copy_back(work, top, {}, frozenset())
+        for name in links:
+            if (top / name).is_symlink():
+                assert Path(os.path.realpath(top / name)).is_relative_to(top)
+
+
 def test_marks_notice_a_change_that_hides_its_time(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("one")
