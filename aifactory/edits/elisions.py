@@ -22,6 +22,7 @@ _SAYS = re.compile(
     r")[^\w\n]*",
     re.IGNORECASE,
 )
+_SPREAD = re.compile(r"\s*\.\.\.\w+(?:[^\w\s]|\s*$|.*[,;(<\[{=])")  # of JavaScript
 _WORDS = (
     r"rest|existing|unchanged|same|remain\w*|previous|omitted|other|more|code|before|above|"
     r"below|keep|snip|etc|truncated|elided|skipped"
@@ -36,9 +37,9 @@ _ELISION = re.compile(
 
 def elides(text: str) -> bool:
     """Whether a line stands for others that were left out: `...`, `# ... rest unchanged ...`."""
-    return (
-        len(text) < _LONG and ("..." in text or "\u2026" in text) and bool(_ELISION.fullmatch(text))
-    )
+    if len(text) >= _LONG or ("..." not in text and "\u2026" not in text):
+        return False
+    return bool(_ELISION.fullmatch(text)) and not _SPREAD.match(text)
 
 
 def leaves_out(text: str) -> bool:

@@ -25,6 +25,10 @@ class Evidence:
     """The answer has such bytes as they are."""
     returns: bool = False
     """The answer ends lines with CRLF where the files do not."""
+    feeds: bool = False
+    """The answer ends lines with LF where the files have CRLF."""
+    trails: bool = False
+    """The answer has white space at the end of lines where the files have none."""
     prefixed: bool = False
     """The answer has the `a/` or `b/` of a diff in front of paths."""
     tabs: Shift | None = None
@@ -33,4 +37,5 @@ class Evidence:
     @property
     def found(self) -> bool:
         characters = self.plain or self.lost or self.composed or self.latin or self.exact_bytes
-        return bool(characters or self.returns or self.prefixed or self.tabs)
+        ends = self.returns or self.feeds or self.trails
+        return bool(characters or ends or self.prefixed or self.tabs)

@@ -10,6 +10,7 @@ _DECORATION = re.compile(r"^(?:#+[ \t]+|[>*+\-][ \t]+|\d+[.)][ \t]+)+")
 _LABEL = re.compile(r"^(?:file ?name|file ?path|file|path)[ \t]*[:=][ \t]*", re.IGNORECASE)
 _QUOTED = re.compile(r"(\*\*|__|`|\"|')(.+)\1:?")
 _EXTENSION = re.compile(r"\.[\w+\-]{1,16}$")
+_NAME = re.compile(r".*\.[^.\s]+|[A-Z][A-Z0-9_\-]+|\w*[Ff]ile")
 _SIMPLE = re.compile(r"(?:[\w+@\-]+/)*[\w+@\-]+\.\w{1,16}")
 _LONGEST = 1_000
 _WORD = re.compile(r"[\w.+@~\-]+")
@@ -75,6 +76,11 @@ def path_in_line(line: str) -> str | None:
     if " " in name and ("/" in name or _EXTENSION.search(name)) and not name.endswith("."):
         return name
     return _word(name)
+
+
+def is_name(text: str) -> bool:
+    """Whether a word looks like the name of a file, and not like one of prose."""
+    return bool(_NAME.fullmatch(text))
 
 
 def _undecorated(text: str) -> str:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
 
 from aifactory.edits.blocks import Edits, Step, Write
+from aifactory.edits.fences import is_name
 from aifactory.edits.tree import Tree
 from aifactory.errors import EditRefused
 
 _EMPTY = hashlib.sha256(b"").hexdigest()  # the base of a file that the answer calls new
-_NAME = re.compile(r".*\.[^.\s]+|[A-Z][A-Z0-9_\-]+|\w*[Ff]ile")
 _SLIP = 2  # letters that a slip changes
 _ALIKE = 0.6  # of the new file's lines stand in the other as well
 _FEW = 3
@@ -45,7 +44,7 @@ def _expected(step: Step, named: Collection[str], tree: Tree) -> Step:
 
 def _check_prose(path: str, tree: Tree) -> None:
     first, slash, _ = path.partition("/")
-    if " " not in first and (slash or _NAME.fullmatch(first)):
+    if " " not in first and (slash or is_name(first)):
         return
     if slash and any(p.startswith(f"{first}/") for p in tree.paths()):
         return

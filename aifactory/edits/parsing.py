@@ -68,6 +68,7 @@ def _joined(steps: list[Step]) -> list[Step]:
     joined: list[Step] = []
     known: set[tuple[str, Block]] = set()
     last: dict[str, int] = {}
+    replaced: dict[tuple[str, object], int] = {}
     for step in steps:
         if not isinstance(step, Update):
             last = {} if isinstance(step, Rename | Delete) else last
@@ -75,6 +76,8 @@ def _joined(steps: list[Step]) -> list[Step]:
             joined.append(step)
             continue
         blocks = tuple(block for block in step.blocks if _is_new(step.path, block, known))
+        if step.in_order:
+            _check_agree(step.path, blocks, replaced)
         if blocks and step.path in last:
             before = cast(Update, joined[last[step.path]])
             joined[last[step.path]] = replace(before, blocks=before.blocks + blocks)
@@ -82,6 +85,20 @@ def _joined(steps: list[Step]) -> list[Step]:
             last[step.path] = len(joined)
             joined.append(replace(step, blocks=blocks))
     return joined
+
+
+def _check_agree(
+    path: str, blocks: tuple[Block, ...], replaced: dict[tuple[str, object], int]
+) -> None:
+    """Raise if two edits replace the same text, but with different ones."""
+    for block in blocks:
+        old = block.literal[0] if block.literal else tuple(line.text for line in block.old)
+        first = replaced.setdefault((path, old), block.number)
+        if first != block.number:
+            raise AnswerUnusable(
+                f"{path}: edits {first} and {block.number} replace the same text in two ways",
+                next_step="give one edit for each place",
+            )
 
 
 def _is_new(path: str, block: Block, known: set[tuple[str, Block]]) -> bool:

@@ -15,11 +15,15 @@ from aifactory.paths import refusal
 def tidy(name: str) -> str:
     """The name without what models put around it: `./`, backslashes, quotes, white space."""
     name = name.strip().strip("`\"'").strip()
-    if "\\" in name and "/" not in name:
-        name = name.replace("\\", "/")
+    name = forward(name)
     while name.startswith("./"):
         name = name[2:]
     return name
+
+
+def forward(name: str) -> str:
+    """The name with `/` between its parts, if it has `\\` only."""
+    return name.replace("\\", "/") if "\\" in name and "/" not in name else name
 
 
 def check(path: str, tree: Tree) -> None:

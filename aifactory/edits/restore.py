@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable
 
 from aifactory.edits.blocks import Write
 from aifactory.edits.diff import changes, common_runs
 from aifactory.edits.elisions import leaves_out
+from aifactory.edits.escapes import as_entities, escaped_sign, unescaped
 from aifactory.edits.evidence import Evidence
 from aifactory.edits.likeness import fold, fold_bytes, indent, is_decomposed
+from aifactory.edits.margins import unnumbered
 from aifactory.edits.strays import Pairs, in_file_text
 from aifactory.edits.text import BOM, FileLine, join, split
 from aifactory.edits.view import View
 from aifactory.errors import EditRefused
 
 _ELIDED = 2  # lines that must go where a line of dots comes, for the dots to stand for them
-_ENTITY = re.compile(r"&(?:lt|gt|amp|quot|#\d+);")
-_SIGN = re.compile("[<>&]")
+_TAB = 4  # columns that a tab may stand for
 _NEAR = 3  # lines around a new one whose ends must agree, where a file mixes them
 _WHITE = " \t\r"
 
@@ -28,25 +28,43 @@ def restore(old: str, step: Write, path: str, evidence: Evidence) -> str:
 
     Raises EditRefused if the answer leaves lines out, or has lost what cannot be restored.
     """
-    text = step.text
-    if old.startswith(BOM) and text and not text.startswith(BOM):
-        text = BOM + text
-    before, after = split(old), split(text)
-    if before == after or not before:
-        return text
+    mark = BOM if old.startswith(BOM) or step.text.startswith(BOM) else ""
+    before, after = split(old.removeprefix(BOM)), split(step.text.removeprefix(BOM))
+    if before == after or not before or not after:
+        return mark + step.text.removeprefix(BOM) if after else step.text
+    after = _undressed(before, after, path)
     _check_elided(before, after, path)
     _check_form(before, after, path)
-    key = fold_bytes if "\ufffd" in text else fold
+    key = fold_bytes if "\ufffd" in step.text else fold
     pairs = _pairs(before, after, lambda line: key(line).rstrip(_WHITE))
     if not len(pairs) == len(before) == len(after):
-        after = in_file_text(before, after, pairs, View(old), path, evidence)
+        after = in_file_text(before, after, pairs, View(join(before)), path, evidence)
     else:
         after = [_composed(before[a], after[b]) for a, b in pairs]
     if [line.text for line in before] != [line.text for line in after]:
         after = _with_ends(before, after, pairs, path, evidence)
     if not step.exact_end and after and not before[-1].end and _same_end(before, after):
         after[-1] = FileLine(after[-1].text, "")
-    return join(after)
+    return mark + join(after)
+
+
+def _undressed(before: list[FileLine], after: list[FileLine], path: str) -> list[FileLine]:
+    """The answer without what it puts around lines of a file that has nothing like it: numbers,
+    backslashes as in Markdown.
+    """
+    known = {line.text for line in before}
+    texts = [line.text for line in after]
+    texts = unnumbered(texts, known) or texts
+    texts = unescaped(texts, known) or texts
+    lines = [FileLine(text, line.end) for text, line in zip(texts, after, strict=True)]
+    fresh = [text for text in texts if text not in known]
+    if (sign := escaped_sign(fresh)) and not any(f"\\{sign}" in text for text in known):
+        raise EditRefused(
+            f"{path}: `{sign}` has a backslash in front in every new line, and in no line of the "
+            "file",
+            next_step=f"write `{sign}` as the file does",
+        )
+    return lines
 
 
 def _composed(true: FileLine, said: FileLine) -> FileLine:
@@ -99,14 +117,12 @@ def _check_form(before: list[FileLine], after: list[FileLine], path: str) -> Non
     known = {text.strip(): indent(text) for text in old}
     if known.keys() == {text.strip() for text in new}:
         return
-    turned = any(
-        text.strip() in known and ("\t" in indent(text)) != ("\t" in known[text.strip()])
-        for text in new
-        if indent(text)
-    )
-    if turned and _indents_with_tabs(old) != _indents_with_tabs(new):
+    pairs = [(indent(text), known[text.strip()]) for text in new if text.strip() in known]
+    turned = any(said and ("\t" in said) != ("\t" in true) for said, true in pairs)
+    kept = any(said == true and len(said.expandtabs(_TAB)) >= _TAB for said, true in pairs)
+    if turned and not kept and _indents_with_tabs(old) != _indents_with_tabs(new):
         what = "tabs and spaces at the start of lines are not those of the file"
-    elif _escapes(new) and not _escapes(old):
+    elif as_entities("\n".join(new)) and not as_entities("\n".join(old)):
         what = "`<`, `>` and `&` are written as entities of HTML"
     else:
         return
@@ -120,11 +136,6 @@ def _indents_with_tabs(texts: list[str]) -> bool:
     return any(text.startswith("\t") for text in texts)
 
 
-def _escapes(texts: list[str]) -> bool:
-    whole = "\n".join(texts)
-    return bool(_ENTITY.search(whole)) and not _SIGN.search(_ENTITY.sub("", whole))
-
-
 def _with_ends(
     before: list[FileLine],
     after: list[FileLine],
@@ -136,10 +147,16 @@ def _with_ends(
     told = {line.end for line in after if line.end}
     differ = [(a, b) for a, b in pairs if before[a].end and after[b].end != before[a].end]
     differ = [(a, b) for a, b in differ if after[b].end]
-    if len(told) != 1 or not differ:
+    kinds = {line.end for line in before if line.end}
+    if not differ and kinds and told > kinds:
+        raise EditRefused(
+            f"{path}: new lines end otherwise than all lines of the file",
+            next_step="end the lines as the file does",
+        )
+    if not differ or (len(told) != 1 and len(kinds) != 1):
         return after
     evidence.returns |= told == {"\r\n"}
-    kinds = {line.end for line in before if line.end}
+    evidence.feeds |= told == {"\n"}
     if len(kinds) == 1:
         end = kinds.pop()
         return [FileLine(line.text, end if line.end else "") for line in after]

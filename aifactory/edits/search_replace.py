@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from aifactory.edits.blocks import Block, Line, Step, Update, Write
 from aifactory.edits.diff import changes
 from aifactory.edits.fences import fence, path_in_info, path_in_line
+from aifactory.edits.likeness import indent
+from aifactory.edits.margins import outdented
 from aifactory.edits.paths import tidy
 from aifactory.errors import AnswerUnusable
 
@@ -50,7 +52,8 @@ def _blocks(lines: list[str]) -> Iterator[Found]:
         if path is None:
             raise AnswerUnusable(f"block {number} does not say which file it changes")
         end, dividers = _extent(lines, at, path, number)
-        yield Found(path, number, tuple(lines[at + 1 : end]), dividers)
+        body = outdented(lines[at + 1 : end], indent(lines[at]))
+        yield Found(path, number, tuple(body), dividers)
         at = after = end + 1
     _check_rest(lines, after, fenced, number)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from aifactory.edits import names, paths
+from aifactory.edits import kin, margins, names, paths
 from aifactory.edits.blocks import Delete, Edits, Rename, Step, Update, Write
 from aifactory.edits.evidence import Evidence
 from aifactory.edits.overlay import Overlay
@@ -110,16 +110,20 @@ def _write(step: Write, overlay: Overlay, tree: Tree, evidence: Evidence) -> Non
     if old is None and not step.named:
         names.check_new(step, path, overlay)
     if old is None:
-        text = _fresh(step, path, evidence)
+        text = _fresh(step, path, tree, evidence)
     else:
         text = restore(decode(old), step, path, evidence)
     overlay.put(path, encode(text, path))
 
 
-def _fresh(step: Write, path: str, evidence: Evidence) -> str:
+def _fresh(step: Write, path: str, tree: Tree, evidence: Evidence) -> str:
     """The text of a new file, without the ways in which the answer strays elsewhere."""
     check_new(step.text, path, evidence)
-    text = step.text.replace("\r\n", "\n") if evidence.returns else step.text
+    text = margins.trimmed(step.text) if evidence.trails else step.text
+    if evidence.returns:
+        text = text.replace("\r\n", "\n")
+    elif evidence.feeds and "\r" not in text and kin.ends_in_crlf(path, tree):
+        text = text.replace("\n", "\r\n")
     if evidence.plain or evidence.composed:
         return in_characters(text, evidence, View(""), path)
     return text

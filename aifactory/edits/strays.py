@@ -33,6 +33,7 @@ def in_file_text(
     gained = {b: before[a].text for a, b in strays if _gains(before[a].text, after[b].text)}
     true = {b: before[a].text for a, b in strays if _is_slip(before[a].text, after[b].text)}
     trimmed = len(gained) >= _GAINED
+    evidence.trails |= trimmed
     true |= gained if trimmed else {}
     evidence.composed |= any(is_decomposed(after[b].text) for b in true)
     least = 1 if evidence.plain or evidence.lost else _STRAYS
@@ -62,7 +63,7 @@ def in_file_text(
 
 def _gains(true: str, said: str) -> bool:
     """Whether the answer has white space at the end of a line where the file has none."""
-    return said != true and said.rstrip(_WHITE) == true
+    return len(said) > len(true) and said.rstrip(_WHITE) == true.rstrip(_WHITE)
 
 
 def _is_slip(true: str, said: str) -> bool:

@@ -47,6 +47,7 @@ class Style:
 
     shift: Shift
     trimmed: bool  # the answer has white space at the end of lines where the file has none
+    uneven: bool  # the file has some at the end of removed lines
     faithful: bool  # the answer has the file's line ends
     known: dict[str, str]  # removed lines as the answer has them, and as the file has them
     unclear: frozenset[str]  # lines of the answer that are two different ones in the file
@@ -73,14 +74,20 @@ def style_of(block: Block, place: Place, view: View, path: str, evidence: Eviden
         )
     if place.level >= Level.LOOK:
         _learn(told, evidence)
+    trimmed = any(_trails(bare(line.text)) and not _trails(true.text) for line, true in pairs)
     faithful = all(
         line.text.endswith("\r") == (true.end == "\r\n") for line, true in pairs if true.end
     )
     evidence.exact_bytes |= any(holds_odd_bytes(line.text) for line in block.lines)
     evidence.returns |= any(line.text.endswith("\r") and true.end == "\n" for line, true in pairs)
+    evidence.feeds |= any(
+        not line.text.endswith("\r") and true.end == "\r\n" for line, true in told
+    )
+    evidence.trails |= trimmed
     return Style(
         shift=_shift(block, told, view, evidence) if place.level >= Level.INDENT else SAME,
-        trimmed=any(_trails(bare(line.text)) and not _trails(true.text) for line, true in pairs),
+        trimmed=trimmed,
+        uneven=any(line.mark == "-" and _trails(true.text) for line, true in told),
         faithful=faithful and not (evidence.returns and "\r\n" not in view.ends),
         known={line.text: true.text for line, true in pairs if line.mark == "-"},
         unclear=_unclear(told),
@@ -144,7 +151,13 @@ def text_in(style: Style, line: Line, view: View, label: str) -> str:
     if line.text in style.known:
         return style.known[line.text]
     text = in_characters(bare(line.text), style.evidence, view, label)
-    text = text.rstrip(_WHITE) if style.trimmed else text
+    if style.trimmed and _trails(text):
+        if style.uneven:
+            raise EditRefused(
+                f"{label} has white space at the end of lines otherwise than the file",
+                next_step="copy the lines from the file with the ends that they have",
+            )
+        text = text.rstrip(_WHITE)
     if style.shift != SAME:
         return reindented(text, style.shift)
     return _in_tabs(text, style, view)
@@ -163,7 +176,7 @@ def in_characters(text: str, evidence: Evidence, view: View, label: str) -> str:
             f"{label} adds letters with separate accents",
             next_step="write letters with their accents as one character",
         )
-    if "\ufffd" in text and not view.holds("\ufffd"):
+    if "\ufffd" in text and view.holds_odd_bytes and not view.holds("\ufffd"):
         raise EditRefused(f"{label} adds a replacement character (U+FFFD)")
     return in_latin(text, evidence, view, label) if view.holds_odd_bytes else text
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from aifactory.edits import escapes
 from aifactory.edits.blocks import Block, Delete, Rename, Step, Update
 from aifactory.edits.evidence import Evidence
 from aifactory.edits.likeness import LOOKS
@@ -17,8 +18,7 @@ _PROSE = re.compile(
 )
 _QUOTE = re.compile("[\u2018-\u201f]")
 _DELIMITER = re.compile("[=(\\[{,:<>+|&] ?[\u2018-\u201f]|[\u2018-\u201f] ?[)\\]},;:]")
-_ENTITY = re.compile(r"&(?:lt|gt|amp|quot|#\d+);")
-_SIGN = re.compile("[<>&]")
+_TEX = re.compile(r"\.(?:tex|sty|cls|bib|rst|txt|md)$")
 _MARKUP = re.compile(r"\.(?:jsx|tsx|vue|svelte|php|erb|hbs|ejs|j2|jinja2?)$", re.IGNORECASE)
 _FEW = 8  # lines that must have a plain character to show that the file writes it so
 _CODE_ONLY = re.compile(
@@ -63,13 +63,21 @@ def check(texts: Sequence[str], view: View, label: str, path: str, evidence: Evi
 
 
 def _check_escaped(texts: Sequence[str], view: View, label: str, path: str) -> None:
-    """Raise if code is to have entities of HTML, and no sign that they stand for."""
+    """Raise if code is to have entities of HTML, and no sign that they stand for, or backslashes
+    that Markdown wants.
+    """
     whole = "\n".join(texts)
-    if "&" not in whole or _is_prose(path) or _MARKUP.search(path) or not _ENTITY.search(whole):
-        return
-    if not _SIGN.search(_ENTITY.sub("", whole)) and not view.matches(_ENTITY):
+    in_markdown = "\\_" in whole and escapes.escaped_sign(texts) == "_"
+    if in_markdown and not _TEX.search(path) and not view.has("\\_"):
         raise EditRefused(
-            f"{label} adds entities of HTML such as {_ENTITY.findall(whole)[0]!r} to code",
+            f"{label} adds `_` with a backslash in front, which the file has nowhere",
+            next_step="write `_` as the file does",
+        )
+    if "&" not in whole or _is_prose(path) or _MARKUP.search(path):
+        return
+    if (entity := escapes.as_entities(whole)) and not escapes.has_entities(view.text):
+        raise EditRefused(
+            f"{label} adds entities of HTML such as {entity!r} to code",
             next_step="write `<`, `>` and `&` as they are",
         )
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from aifactory.edits.blocks import Block, Delete, Rename, Step, Update, Write
 from aifactory.edits.fences import fence
 from aifactory.edits.hunks import HUNK, Hunk, read_hunk
-from aifactory.edits.paths import tidy, unquoted
+from aifactory.edits.margins import is_set_off
+from aifactory.edits.paths import forward, tidy, unquoted
 from aifactory.errors import AnswerUnusable
 
 _GIT = re.compile(r"diff --git (.+)")
@@ -143,7 +144,7 @@ def _read_extended(section: _Section, line: str) -> None:
 
 def _names(section: _Section) -> tuple[str, str]:
     """Old and new path, without `a/` and `b/`."""
-    old, new = section.old, section.new
+    old, new = forward(section.old), forward(section.new)
     both = old.startswith("a/") and new.startswith("b/")
     if both or (old == _NULL and new.startswith("b/")) or (new == _NULL and old.startswith("a/")):
         old, new = old.removeprefix("a/"), new.removeprefix("b/")
@@ -184,6 +185,8 @@ def _created(section: _Section, path: str) -> Write:
         raise AnswerUnusable(f"{path}: the diff creates the file, but removes lines from it")
     if len(section.hunks) > 1:
         raise AnswerUnusable(f"{path}: a new file has one hunk only")
+    if is_set_off([line.text for line in lines]):
+        raise AnswerUnusable(f"{path}: every line of the new file begins with a space")
     text = "".join(line.text + ("\n" if line.ended else "") for line in lines)
     return Write(path, text, section.number, fresh=True)
 

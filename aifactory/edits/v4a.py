@@ -6,6 +6,7 @@ import re
 from itertools import pairwise
 
 from aifactory.edits.blocks import Block, Delete, Line, Mark, Rename, Step, Update, Write
+from aifactory.edits.margins import is_set_off
 from aifactory.edits.paths import tidy
 from aifactory.errors import AnswerUnusable
 
@@ -76,6 +77,8 @@ def _added(path: str, body: list[str]) -> str:
         raise AnswerUnusable(
             f"{path}: every line of a new file begins with `+`, but not {wrong[0][:80]!r}"
         )
+    if is_set_off([line[1:] for line in body]):
+        raise AnswerUnusable(f"{path}: every line of the new file begins with a space")
     return "".join(line[1:] + "\n" for line in body)
 
 

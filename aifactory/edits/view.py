@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -76,8 +75,9 @@ class View:
         """How many lines have the character."""
         return sum(char in line.text for line in self.lines)
 
-    def matches(self, pattern: re.Pattern[str]) -> bool:
-        return any(pattern.search(line.text) for line in self.lines)
+    def has(self, text: str) -> bool:
+        """Whether a line holds the text."""
+        return any(text in line.text for line in self.lines)
 
     @cached_property
     def holds_plain_quotes_only(self) -> bool:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from aifactory.edits.blocks import Write
-from aifactory.edits.fences import Fence, fence, path_in_info, path_in_line
+from aifactory.edits.fences import Fence, fence, is_name, path_in_info, path_in_line
+from aifactory.edits.margins import outdented
 from aifactory.edits.paths import tidy
 from aifactory.errors import AnswerUnusable
 
@@ -53,7 +54,7 @@ def parse(answer: str) -> list[Write]:
     at = 0
     while start := _next_start(text, at):
         end = _end(text, start)
-        body = lines[start.opener_at + 1 : end]
+        body = outdented(lines[start.opener_at + 1 : end], start.opener.indent)
         _check_is_text(body, start)
         content = "".join(line + "\n" for line in body)
         writes.append(Write(start.path, content, len(writes) + 1, explicit=False, exact_end=False))
@@ -145,7 +146,7 @@ def _check_gap(text: _Text, following: int | None, end: int, start: _Start) -> N
     if following is None or not text.fences[following].bare:
         return
     other = _named(text, following, end + 1)
-    clear = other is not None and ("." in other.path or "/" in other.path)
+    clear = other is not None and ("." in other.path or "/" in other.path or is_name(other.path))
     if clear or following == text.last or (other and not _MARKDOWN.search(start.path)):
         return
     raise AnswerUnusable(

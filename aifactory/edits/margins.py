@@ -1,0 +1,56 @@
+"""What an answer puts around every line of a text: indentation, line numbers, space at the end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+
+from aifactory.edits.likeness import bare
+
+_NUMBERED = re.compile(r"[ ]*(\d+)(?:[ ]*[|:\u2502\u2192]|\t|[ ]*$)(?:(?<!\t)[ ])?(.*)", re.DOTALL)
+_FEW = 3  # lines that must be numbered for the numbers not to be part of the text
+
+
+def outdented(lines: list[str], indent: str) -> list[str]:
+    """The lines without the indentation that their fence has, if all of them have it."""
+    if not indent or not all(line.startswith(indent) for line in lines if line.strip()):
+        return lines
+    return [line[len(indent) :] if line.strip() else line.removeprefix(indent) for line in lines]
+
+
+def unnumbered(lines: Sequence[str], known: Collection[str]) -> list[str] | None:
+    """The lines without the numbers that all of them begin with, None if they have none, or
+    `known`, the file's lines, have them too.
+    """
+    found = [_NUMBERED.fullmatch(line) for line in lines]
+    if len(lines) < _FEW or not all(found):
+        return None
+    matches = [match for match in found if match]
+    counted = [int(match[1]) for match in matches]
+    if counted != list(range(counted[0], counted[0] + len(counted))):
+        return None
+    texts = [match[2] for match in matches]
+    return texts if sum(text in known for text in texts) * 2 > len(texts) else None
+
+
+def trimmed(text: str) -> str:
+    """The text without white space at the end of lines, if all of them have some that say
+    something.
+    """
+    lines = text.split("\n")
+    told = [bare(line) for line in lines if line.strip()]
+    if not all(line != line.rstrip(" \t") for line in told):
+        return text
+    return "\n".join([_without_end(line) for line in lines])
+
+
+def _without_end(line: str) -> str:
+    end = "\r" if line.endswith("\r") else ""
+    return bare(line).rstrip(" \t") + end
+
+
+def is_set_off(lines: Sequence[str]) -> bool:
+    """Whether one space stands before every line, as a model puts it behind the mark of a diff."""
+    told = [line for line in lines if line.strip()]
+    spaces = [len(line) - len(line.lstrip(" ")) for line in told]
+    return len(told) >= _FEW and min(spaces) == 1 and spaces[0] == 1
