@@ -159,8 +159,8 @@ _WAYS: dict[str, Callable[[str, Shift], str | None]] = {
 
 def reindented(text: str, shift: Shift) -> str:
     """A line after the shift; empty lines stay empty. Raises NoShift."""
-    if shift.kind == "less" and not text.strip(" \t\r"):
-        return text.removeprefix(shift.text)
+    if shift.kind == "less" and text == shift.text:
+        return ""
     if shift == SAME or not text.strip(" \t\r"):
         return text
     said = indent(text)

@@ -11,11 +11,22 @@ _MANY = 20  # files that are looked at
 
 def ends_in_crlf(path: str, tree: Tree) -> bool:
     """Whether the files with the extension of `path`, or all where there are none, have CRLF."""
+    texts = [data for data in _texts(path, tree) if b"\n" in data]
+    return bool(texts) and all(data.count(b"\n") == data.count(b"\r\n") for data in texts)
+
+
+def has_tabs(path: str, tree: Tree) -> bool | None:
+    """Whether those files indent lines with tabs; None if only some do, or none indents any."""
+    texts = _texts(path, tree)
+    tabs, spaces = (any(white in data for data in texts) for white in (b"\n\t", b"\n  "))
+    return tabs if tabs != spaces else None
+
+
+def _texts(path: str, tree: Tree) -> list[bytes]:
     known = [other for other in tree.paths() if tree.symlink(other) is None]
     ending = _ending(path)
     alike = [other for other in known if _ending(other) == ending] or known
-    texts = [data for other in islice(alike, _MANY) if b"\n" in (data := tree.read(other) or b"")]
-    return bool(texts) and all(data.count(b"\n") == data.count(b"\r\n") for data in texts)
+    return [tree.read(other) or b"" for other in islice(alike, _MANY)]
 
 
 def _ending(path: str) -> str:

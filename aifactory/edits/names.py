@@ -23,12 +23,26 @@ def check_new(step: Write, path: str, tree: Tree) -> None:
     """Raise EditRefused if a new file's name looks like prose, or like a slip in a known name."""
     if not step.explicit:
         _check_prose(path, tree)
+    if other := _other_case(path, tree):
+        raise EditRefused(
+            f"{path}: there is no such folder, but {other}",
+            next_step=f"write {other} if it is meant",
+        )
     new = step.fresh or step.base_sha256 == _EMPTY
     if not new and (meant := _meant(step, path, tree)):
         raise EditRefused(
             f"{path}: there is no such file, but {meant} is nearly the same",
             next_step=f"write {meant} if it is meant",
         )
+
+
+def _other_case(path: str, tree: Tree) -> str | None:
+    """The folder of the tree that the path means but for the case of letters."""
+    folder = path.rpartition("/")[0]
+    known = {other.rpartition("/")[0] for other in tree.paths()}
+    if not folder or folder in known:
+        return None
+    return next((other for other in known if other.casefold() == folder.casefold()), None)
 
 
 def expecting(edits: Edits, named: Collection[str], tree: Tree) -> Edits:
@@ -57,8 +71,9 @@ def _check_prose(path: str, tree: Tree) -> None:
 def _meant(step: Write, path: str, tree: Tree) -> str | None:
     """A file with nearly this text, and this name but for a slip or the first folder."""
     letters = Counter(path)
-    below = path.partition("/")[2]
-    if below and _is_alike(step.text, tree.read(below) or b""):
+    first, _, below = path.partition("/")
+    strange = not any(other.startswith(f"{first}/") for other in tree.paths())
+    if below and strange and _is_alike(step.text, tree.read(below) or b""):
         return below
     for other in tree.paths():
         if other.casefold() == path.casefold():

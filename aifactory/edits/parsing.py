@@ -25,7 +25,7 @@ def parse(answer: str, *, finish_reason: str = "stop", format: str = "auto") -> 
         )
     if not answer.strip():
         raise AnswerUnusable("the answer is empty", next_step="answer with edits")
-    answer = _unwrapped(answer)
+    answer = _unwrapped(answer.removeprefix("\ufeff"))
     steps, summary, modes, name = _read(answer, _format(answer, format))
     if not steps and not modes and recognise(answer) not in (name, "whole"):
         steps, summary, modes, name = _read(answer, recognise(answer))

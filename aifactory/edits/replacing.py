@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aifactory.edits import typography
+from aifactory.edits import escapes, typography
 from aifactory.edits.blocks import Block
 from aifactory.edits.evidence import Evidence
 from aifactory.edits.likeness import indent, telling
@@ -112,9 +112,10 @@ def _in_characters(
     text: str, old: str, new: str, evidence: Evidence, block: Block, path: str
 ) -> str:
     """`new` in the characters of the file, where the answer strays from them elsewhere."""
-    if new.isascii() and not evidence.lost:
-        return new
     view, label = View(text), f"{path}: edit {block.number}"
+    escapes.check_quotes(added_lines(old, new), text, label)
+    if new.isascii() and not evidence.lost and "&" not in new and "\\" not in new:
+        return new
     typography.check(added_lines(old, new), view, label, path, evidence)
     return in_characters(new, evidence, view, label)
 

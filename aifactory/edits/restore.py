@@ -8,7 +8,7 @@ from collections.abc import Callable
 from aifactory.edits.blocks import Write
 from aifactory.edits.diff import changes, common_runs
 from aifactory.edits.elisions import leaves_out
-from aifactory.edits.escapes import as_entities, escaped_sign, unescaped
+from aifactory.edits.escapes import as_entities, unescaped
 from aifactory.edits.evidence import Evidence
 from aifactory.edits.likeness import fold, fold_bytes, indent, is_decomposed
 from aifactory.edits.margins import unnumbered
@@ -18,7 +18,6 @@ from aifactory.edits.view import View
 from aifactory.errors import EditRefused
 
 _ELIDED = 2  # lines that must go where a line of dots comes, for the dots to stand for them
-_TAB = 4  # columns that a tab may stand for
 _NEAR = 3  # lines around a new one whose ends must agree, where a file mixes them
 _WHITE = " \t\r"
 
@@ -56,15 +55,7 @@ def _undressed(before: list[FileLine], after: list[FileLine], path: str) -> list
     texts = [line.text for line in after]
     texts = unnumbered(texts, known) or texts
     texts = unescaped(texts, known) or texts
-    lines = [FileLine(text, line.end) for text, line in zip(texts, after, strict=True)]
-    fresh = [text for text in texts if text not in known]
-    if (sign := escaped_sign(fresh)) and not any(f"\\{sign}" in text for text in known):
-        raise EditRefused(
-            f"{path}: `{sign}` has a backslash in front in every new line, and in no line of the "
-            "file",
-            next_step=f"write `{sign}` as the file does",
-        )
-    return lines
+    return [FileLine(text, line.end) for text, line in zip(texts, after, strict=True)]
 
 
 def _composed(true: FileLine, said: FileLine) -> FileLine:
@@ -118,9 +109,11 @@ def _check_form(before: list[FileLine], after: list[FileLine], path: str) -> Non
     if known.keys() == {text.strip() for text in new}:
         return
     pairs = [(indent(text), known[text.strip()]) for text in new if text.strip() in known]
-    turned = any(said and ("\t" in said) != ("\t" in true) for said, true in pairs)
-    kept = any(said == true and len(said.expandtabs(_TAB)) >= _TAB for said, true in pairs)
-    if turned and not kept and _indents_with_tabs(old) != _indents_with_tabs(new):
+    tabs = _indents_with_tabs(old)
+    turned = {_width(true) for said, true in pairs if ("\t" in said) != ("\t" in true)}
+    kept = {_width(true) for said, true in pairs if said == true and ("\t" in true) == tabs}
+    throughout = bool(turned) and min(turned) > max(kept, default=0)
+    if throughout and _indents_with_tabs(new) != tabs:
         what = "tabs and spaces at the start of lines are not those of the file"
     elif as_entities("\n".join(new)) and not as_entities("\n".join(old)):
         what = "`<`, `>` and `&` are written as entities of HTML"
@@ -130,6 +123,10 @@ def _check_form(before: list[FileLine], after: list[FileLine], path: str) -> Non
         f"{path}: {what}; whether that is meant is not clear",
         next_step="copy the lines that do not change letter by letter, or use edits",
     )
+
+
+def _width(white: str) -> int:
+    return len(white.expandtabs())
 
 
 def _indents_with_tabs(texts: list[str]) -> bool:
@@ -144,7 +141,7 @@ def _with_ends(
     evidence: Evidence,
 ) -> list[FileLine]:
     """The lines with the file's line ends, if the answer has one kind only and not the file's."""
-    told = {line.end for line in after if line.end}
+    told = {line.end for line in after[:-1]} or {line.end for line in after if line.end}
     differ = [(a, b) for a, b in pairs if before[a].end and after[b].end != before[a].end]
     differ = [(a, b) for a, b in differ if after[b].end]
     kinds = {line.end for line in before if line.end}

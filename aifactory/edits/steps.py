@@ -7,6 +7,7 @@ from dataclasses import replace
 from aifactory.edits import kin, margins, names, paths
 from aifactory.edits.blocks import Delete, Edits, Rename, Step, Update, Write
 from aifactory.edits.evidence import Evidence
+from aifactory.edits.indentation import reindented
 from aifactory.edits.overlay import Overlay
 from aifactory.edits.patch import patched
 from aifactory.edits.restore import restore
@@ -124,6 +125,8 @@ def _fresh(step: Write, path: str, tree: Tree, evidence: Evidence) -> str:
         text = text.replace("\r\n", "\n")
     elif evidence.feeds and "\r" not in text and kin.ends_in_crlf(path, tree):
         text = text.replace("\n", "\r\n")
+    if evidence.tabs and kin.has_tabs(path, tree) is (evidence.tabs.kind == "tabs"):
+        text = "\n".join([reindented(line, evidence.tabs) for line in text.split("\n")])
     if evidence.plain or evidence.composed:
         return in_characters(text, evidence, View(""), path)
     return text

@@ -47,7 +47,7 @@ class Style:
 
     shift: Shift
     trimmed: bool  # the answer has white space at the end of lines where the file has none
-    uneven: bool  # the file has some at the end of removed lines
+    uneven: bool  # the file has some elsewhere
     faithful: bool  # the answer has the file's line ends
     known: dict[str, str]  # removed lines as the answer has them, and as the file has them
     unclear: frozenset[str]  # lines of the answer that are two different ones in the file
@@ -87,7 +87,7 @@ def style_of(block: Block, place: Place, view: View, path: str, evidence: Eviden
     return Style(
         shift=_shift(block, told, view, evidence) if place.level >= Level.INDENT else SAME,
         trimmed=trimmed,
-        uneven=any(line.mark == "-" and _trails(true.text) for line, true in told),
+        uneven=trimmed and any(_trails(line.text) for line in view.lines),
         faithful=faithful and not (evidence.returns and "\r\n" not in view.ends),
         known={line.text: true.text for line, true in pairs if line.mark == "-"},
         unclear=_unclear(told),

@@ -16,14 +16,14 @@ _PROSE = re.compile(
     r"\.(?:md|mdx|markdown|qmd|rmd|rst|txt|adoc|html?|xhtml|xml|po|pot|tex|json|ya?ml|csv|svg)$",
     re.IGNORECASE,
 )
+_DATA = re.compile(r"\.(?:json|ya?ml|toml)$", re.IGNORECASE)
 _QUOTE = re.compile("[\u2018-\u201f]")
 _DELIMITER = re.compile("[=(\\[{,:<>+|&] ?[\u2018-\u201f]|[\u2018-\u201f] ?[)\\]},;:]")
-_TEX = re.compile(r"\.(?:tex|sty|cls|bib|rst|txt|md)$")
 _MARKUP = re.compile(r"\.(?:jsx|tsx|vue|svelte|php|erb|hbs|ejs|j2|jinja2?)$", re.IGNORECASE)
 _FEW = 8  # lines that must have a plain character to show that the file writes it so
 _CODE_ONLY = re.compile(
-    "[\u2010-\u2013\u2212]|(?<=\\S)[\u2014\u2015](?=\\S)"  # a minus, or the mark of an option
-    "|\u2026(?=[\\w)\\]}])|(?<=[(\\[{])\u2026"  # a spread
+    "[\u2010-\u2013\u2212]|[\u2014\u2015](?=\\w)"  # a minus, or the mark of an option
+    "|\u2026(?=[\\w)\\]}])|(?<=[(\\[{])\u2026|^\\s*\u2026\\s*$"  # a spread, or an empty body
     "|^[ \t]*[\u00a0\u2002-\u200a\u202f]|(?<=[=+*,:;({])[\u00a0\u202f]|[\u00a0\u202f](?=[=+*{])"
 )
 
@@ -59,6 +59,7 @@ def check(texts: Sequence[str], view: View, label: str, path: str, evidence: Evi
     for text in texts:
         _check_lost(text, view, label, evidence)
         if not text.isascii():
+            _check_set_off(text, label, view.holds("\u00a0"))
             _check_gained(text, view, label, path, evidence)
 
 
@@ -67,26 +68,35 @@ def _check_escaped(texts: Sequence[str], view: View, label: str, path: str) -> N
     that Markdown wants.
     """
     whole = "\n".join(texts)
-    in_markdown = "\\_" in whole and escapes.escaped_sign(texts) == "_"
-    if in_markdown and not _TEX.search(path) and not view.has("\\_"):
-        raise EditRefused(
-            f"{label} adds `_` with a backslash in front, which the file has nowhere",
-            next_step="write `_` as the file does",
-        )
+    sign = escapes.stray_sign(texts, path)
+    if sign and not view.has(sign):
+        raise _escape(sign, label)
     if "&" not in whole or _is_prose(path) or _MARKUP.search(path):
         return
     if (entity := escapes.as_entities(whole)) and not escapes.has_entities(view.text):
-        raise EditRefused(
-            f"{label} adds entities of HTML such as {entity!r} to code",
-            next_step="write `<`, `>` and `&` as they are",
-        )
+        raise _entity(entity, label)
 
 
 def check_new(text: str, path: str, evidence: Evidence) -> None:
     """Raise EditRefused if a new file of code has typographic quotes where plain ones must be."""
+    lines = text.split("\n")
+    if sign := escapes.stray_sign(lines, path):
+        raise _escape(sign, path)
+    code = not (_is_prose(path) or _MARKUP.search(path))
+    if code and (entity := escapes.as_entities(text)):
+        raise _entity(entity, path)
+    for line in lines:
+        _check_set_off(line, path, known=False)
     stray = evidence.typographic_only and not evidence.plain and not _is_prose(path)
     if stray and _DELIMITER.search(text):
         raise _refusal(path, _DELIMITER.findall(text)[0].strip("=([{,:)]};" + " "))
+
+
+def _check_set_off(text: str, label: str, known: bool) -> None:
+    """Raise EditRefused if a line begins with spaces that are none."""
+    white = text[: len(text) - len(text.lstrip())]
+    if "\u00a0" in white and not known:
+        raise _refusal(label, "\u00a0")
 
 
 def _is_prose(path: str) -> bool:
@@ -110,12 +120,27 @@ def _check_gained(text: str, view: View, label: str, path: str, evidence: Eviden
     prose = _is_prose(path)
     delimits, only = bool(_DELIMITER.search(text)), evidence.typographic_only
     stray = (only and delimits) if prose else (only or delimits)
-    quotes = _QUOTE.findall(text) if stray and view.holds_plain_quotes_only else []
+    plain = view.holds_plain_quotes_only or (bool(_DATA.search(path)) and not view.holds_curled)
+    quotes = _QUOTE.findall(text) if stray and plain else []
     others = [] if prose else [found[-1] for found in _CODE_ONLY.findall(text)]
     for char in [*quotes, *(char for char in others if not _is_plain_beside(char, text))]:
         known = ord(char) in evidence.plain or view.holds(char)
         if not known and (char in quotes or view.lines_with(LOOKS[ord(char)][:1]) >= _FEW):
             raise _refusal(label, char)
+
+
+def _entity(entity: str, label: str) -> EditRefused:
+    return EditRefused(
+        f"{label} adds entities of HTML such as {entity!r} to code",
+        next_step="write `<`, `>` and `&` as they are",
+    )
+
+
+def _escape(sign: str, label: str) -> EditRefused:
+    return EditRefused(
+        f"{label} adds `{sign}` where other lines have `{sign[1:]}`",
+        next_step=f"write `{sign[1:]}` without a backslash",
+    )
 
 
 def _is_plain_beside(char: str, text: str) -> bool:

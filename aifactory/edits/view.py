@@ -80,9 +80,13 @@ class View:
         return any(text in line.text for line in self.lines)
 
     @cached_property
+    def holds_curled(self) -> bool:
+        """Whether there are typographic quotes."""
+        return any("\u2018" <= char <= "\u201f" for char in self._characters)
+
+    @cached_property
     def holds_plain_quotes_only(self) -> bool:
-        curled = any("\u2018" <= char <= "\u201f" for char in self._characters)
-        return not curled and (self.holds("'") or self.holds('"'))
+        return not self.holds_curled and (self.holds("'") or self.holds('"'))
 
     @cached_property
     def holds_odd_bytes(self) -> bool:

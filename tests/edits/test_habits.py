@@ -1,0 +1,107 @@
+"""Ways of a model that run through a whole answer: undone where the files show them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from aifactory.edits import MemoryTree, apply, parse
+from aifactory.errors import AnswerUnusable, EditRefused
+
+LINES = [f"value_{at} = compute(other_{at})" for at in range(9)]
+FILE = "\n".join(LINES) + "\n"
+CHANGED = FILE.replace("compute(other_4)", "compute(new_name)")
+
+
+def outcome(answer: str, files: dict[str, str], format: str = "auto") -> dict[str, str]:
+    tree = MemoryTree({path: text.encode() for path, text in files.items()})
+    changes = apply(parse(answer, format=format), tree)
+    return {path: data.decode() for path, data in changes.items() if data is not None}
+
+
+def whole(text: str, path: str = "m.py") -> str:
+    return f"{path}\n```\n{text}```\n"
+
+
+def test_line_numbers_are_no_part_of_a_file() -> None:
+    numbered = "".join(f"{at:>4} | {line}\n" for at, line in enumerate(CHANGED.splitlines(), 1))
+    assert outcome(whole(numbered), {"m.py": FILE}) == {"m.py": CHANGED}
+
+
+def test_numbers_that_the_file_has_stay() -> None:
+    listing = "".join(f"{at} | {line}\n" for at, line in enumerate(LINES, 1))
+    changed = listing.replace("other_4", "new_name")
+    assert outcome(whole(changed, "list.txt"), {"list.txt": listing}) == {"list.txt": changed}
+
+
+def test_a_file_may_be_indented_with_its_fence() -> None:
+    answer = "".join(f"    {line}\n" for line in whole(CHANGED).splitlines())
+    assert outcome(answer, {"m.py": FILE}) == {"m.py": CHANGED}
+
+
+def test_backslashes_of_markdown_are_no_part_of_code() -> None:
+    escaped = CHANGED.replace("_", "\\_")
+    assert outcome(whole(escaped), {"m.py": FILE}) == {"m.py": CHANGED}
+
+
+def test_backslashes_in_lines_to_be_added_are_refused() -> None:
+    edit = {"path": "m.py", "old": LINES[4], "new": "value = new\\_name"}
+    with pytest.raises(EditRefused, match="adds"):
+        outcome(json.dumps({"edits": [edit]}), {"m.py": FILE})
+
+
+def test_quotes_escaped_twice_are_refused() -> None:
+    edit = {"path": "m.py", "old": LINES[4], "new": 'value_4 = \\"text\\"'}
+    with pytest.raises(EditRefused, match="quotes with a backslash"):
+        outcome(json.dumps({"edits": [edit]}), {"m.py": FILE})
+
+
+def test_a_new_file_gets_the_line_ends_of_its_kind() -> None:
+    crlf = FILE.replace("\n", "\r\n")
+    answer = whole(CHANGED) + "\nnew.py\n```\nx = 1\n```\n"
+    assert outcome(answer, {"m.py": crlf, "n.py": crlf})["new.py"] == "x = 1\r\n"
+    assert outcome(answer, {"m.py": crlf, "n.py": FILE})["new.py"] == "x = 1\n"
+
+
+def test_a_new_file_loses_the_white_space_that_all_lines_of_the_answer_gain() -> None:
+    answer = (whole(CHANGED) + "\n" + whole("x = 1\ny = 2\n", "new.py")).replace("\n", "  \n")
+    assert outcome(answer, {"m.py": FILE})["new.py"] == "x = 1\ny = 2\n"
+
+
+def test_new_lines_with_other_ends_than_the_whole_file_are_refused() -> None:
+    answer = whole(CHANGED.replace("new_name)\n", "new_name)\r\n"))
+    with pytest.raises(EditRefused, match="end otherwise"):
+        outcome(answer, {"m.py": FILE})
+
+
+def test_a_space_behind_every_mark_of_a_new_file_is_refused() -> None:
+    patch = "*** Begin Patch\n*** Add File: new.py\n+ a = 1\n+ b = 2\n+ c = 3\n*** End Patch\n"
+    with pytest.raises(AnswerUnusable, match="begins with a space"):
+        outcome(patch, {"m.py": FILE})
+
+
+def test_two_answers_for_one_text_are_refused() -> None:
+    edits = [{"path": "m.py", "old": LINES[4], "new": new} for new in ("a = 1", "a = 2")]
+    with pytest.raises(AnswerUnusable, match="edits 1 and 2 replace the same text"):
+        outcome(json.dumps({"edits": edits}), {"m.py": FILE})
+
+
+def test_a_byte_order_mark_stays_in_front_of_a_new_first_line() -> None:
+    answer = whole("import os\n" + FILE)
+    assert outcome(answer, {"m.py": "\ufeff" + FILE}) == {"m.py": "\ufeffimport os\n" + FILE}
+
+
+def test_a_spread_leaves_nothing_out() -> None:
+    old = "f({\n  a,\n  b,\n  c,\n});\n"
+    assert (
+        outcome(whole("f({\n  ...rest,\n});\n", "m.js"), {"m.js": old})["m.js"].count("rest") == 1
+    )
+
+
+def test_names_with_backslashes_in_a_diff() -> None:
+    diff = (
+        "--- a\\src\\m.py\n+++ b\\src\\m.py\n@@ -4,3 +4,3 @@\n"
+        f" {LINES[3]}\n-{LINES[4]}\n+value_4 = compute(new_name)\n {LINES[5]}\n"
+    )
+    assert outcome(diff, {"src/m.py": FILE}) == {"src/m.py": CHANGED}
