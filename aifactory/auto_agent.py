@@ -46,9 +46,7 @@ def run(root: Path, options: Options) -> int:
             return 130 if workers.stopping else exit_code(factory)
 
 
-def turn(
-    factory: Factory, workers: Workers, train: Train, lookout: Lookout, pulls: Pulls
-) -> None:
+def turn(factory: Factory, workers: Workers, train: Train, lookout: Lookout, pulls: Pulls) -> None:
     """Look at all that may have changed, and start what can be started."""
     beat(factory)
     factory.queue.take_in()

@@ -20,7 +20,7 @@ from aifactory.errors import ModelTransient
 from aifactory.events import Stream
 from aifactory.model import Answer, CommandRecord
 from aifactory.models import OPEN, Line, Model, Request
-from aifactory.sandbox import Sandbox, Spec
+from aifactory.sandbox import Sandbox, Spec, Talk
 
 KILL_SHARE = 0.6  # of the starts: one failpoint kills the process
 PAUSES, ERRORS, LATEST = 3, 2, 3  # failpoints with each action; at the first to the LATEST time
@@ -142,3 +142,6 @@ class Clumsy:
         self.chaos.stream.emit("chaos.command", argv=list(spec.argv))
         said = f"{record.output}\nchaos: the command was said to fail\n"
         return record.model_copy(update={"exit_code": 1, "output": said})
+
+    def talk(self, spec: Spec, talk: Talk) -> CommandRecord:
+        return self.inner.talk(spec, talk)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aifactory import rooms
 from aifactory.agents import Bench, label
@@ -39,7 +39,9 @@ class Benches:
                 factory.repository.tree_of(self.tree.commit),
                 stop=self.stop,
             )
-            yield Bench(room, self.tree, factory.config.policy.max_bytes)
+            servers = rooms.servers(factory.repository, self.tree.commit)
+            own = replace(room, servers=servers)
+            yield Bench(own, self.tree, factory.config.policy.max_bytes)
 
 
 @dataclass(frozen=True)

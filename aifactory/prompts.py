@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from aifactory.errors import InvalidInput, UnknownAgent
 from aifactory.layout import Layout, shipped
@@ -22,6 +22,8 @@ from aifactory.model import Budget, Value, sha256
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 FRONT = re.compile(r"\A---\r?\n(.*?)^---\r?\n(.*)\Z", re.DOTALL | re.MULTILINE)
+
+ServerGlob = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,23}(/[^/\s]+)?$")]
 
 
 class BrokenPrompt(InvalidInput):
@@ -45,6 +47,7 @@ class Settings(Value):
     droppings: tuple[str, ...] = ()  # globs of new files of a wrapped program that are not taken
     steps: Annotated[int, Field(ge=1, le=1000)] = 50  # answers of one attempt with tools
     seconds: Annotated[float, Field(gt=0)] = 3600  # wall time of one attempt with tools
+    servers: tuple[ServerGlob, ...] = ()  # MCP servers that tools come from
 
 
 @dataclass(frozen=True)

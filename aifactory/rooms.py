@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from aifactory import audit, reversal, sandbox
+from aifactory import audit, config, reversal, sandbox
 from aifactory.environments import Environment, recipe
 from aifactory.factory import Factory
 from aifactory.gate import Room
 from aifactory.git import Repository
 from aifactory.installation import Recipe, Watcher
 from aifactory.model import CommandRecord, Task
+from aifactory.settings import Server
 from aifactory.workspace import Workspace
 
 
@@ -75,6 +78,13 @@ def watching(
         stop=stop,
         on_start=partial(tell_start, factory, None, None),
     )
+
+
+def servers(repository: Repository, commit: str) -> Mapping[str, Server]:
+    """The MCP servers that a commit of the owner's names, and those that the user does."""
+    entry = repository.tree(commit).get("aifactory.toml") if commit else None
+    text = repository.blob(entry.oid) if entry else None
+    return config.parse(text or b"", environ=os.environ).mcp.servers
 
 
 def installed(

@@ -22,6 +22,8 @@ Host = Annotated[str, StringConstraints(
     max_length=260, pattern=r"^(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z][A-Za-z0-9-]{0,62}(?::\d{1,5})?$"
 )]  # fmt: skip
 Hosts = Annotated[tuple[Host, ...], Field(max_length=100)]
+Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
+ServerName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,23}$")]
 
 # Ordinary tools of building and testing. Nothing that fetches: the sandbox has no network anyway.
 TOOLS = (
@@ -151,6 +153,27 @@ class Agents(Section):
     )
     trusted: Texts = Field(
         (), description="Repositories whose plugins may run, by path; only in the user's own file."
+    )
+
+
+class Server(Section):
+    """A program of the owner's that speaks the Model Context Protocol on its standard streams."""
+
+    command: Annotated[tuple[Text, ...], Field(min_length=1, max_length=100)] = Field(
+        description="The program and its arguments, without a shell."
+    )
+    environment: Annotated[tuple[Variable, ...], Field(max_length=100)] = Field(
+        (), description="Names of variables of the daemon's that it gets."
+    )
+    hosts: Hosts = Field((), description="Hosts that it may reach by HTTPS.")
+    seconds: Positive = Field(60.0, description="Limit of one request to it, in seconds.")
+
+
+class Mcp(Section):
+    servers: dict[ServerName, Server] = Field(
+        {},
+        description="Servers of the Model Context Protocol, by name: `command`, `environment`, "
+        "`hosts`, `seconds`. A prompt file says which of them its agent may use.",
     )
 
 
@@ -296,6 +319,7 @@ class Settings(Value):
     strength: Strength = Strength()
     flakes: Flakes = Flakes()
     agents: Agents = Agents()
+    mcp: Mcp = Mcp()
     land: Land = Land()
     forge: Forge = Forge()
     environment: Environment = Environment()

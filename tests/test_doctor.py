@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from aifactory import doctor, git
-from aifactory.doctor import Finding, Ground, examine
+from aifactory.doctor import Finding, Ground, examine, machine
 from aifactory.files import Lock
 from aifactory.journal import Journal
 from aifactory.layout import Layout
@@ -151,7 +152,7 @@ def test_no_sandbox_is_a_failure_with_what_to_install(
 
 
 def test_little_space_is_told(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
-    for free, level in ((doctor.LEAST_BYTES - 1, "fail"), (doctor.FEW_BYTES - 1, "warn")):
+    for free, level in ((machine.LEAST_BYTES - 1, "fail"), (machine.FEW_BYTES - 1, "warn")):
         monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: Usage(free))
         assert {found.level for found in look("disk", ground_of(checkout))} == {level}
 
@@ -184,3 +185,16 @@ def test_the_daemon_runs_does_not_run_or_was_cut_off(checkout: Checkout, layout:
         journal.begin("op-1", {})
     found = look("daemon", ground)[0]
     assert found.level == "warn" and "aifactory recover" in found.remedy
+
+
+def test_a_server_that_cannot_start_is_told(checkout: Checkout) -> None:
+    program = Path(__file__).parent / "mcp" / "server.py"
+    command = f'command = ["{sys.executable}", "server.py"'
+    config = f"{CONFIG}[mcp.servers.good]\n{command}]\n[mcp.servers.poor]\n{command}, 'dead']\n"
+    checkout.commit({"aifactory.toml": config, "server.py": program.read_bytes()})
+    good, poor = look("servers", ground_of(checkout, config))
+    assert good.level == "ok" and "good starts in the sandbox; its tools: big" in good.message
+    assert poor.level == "fail" and poor.message.endswith("it said: no licence key")
+    assert "[mcp.servers]" in poor.remedy
+    first, *_ = look("servers", ground_of(checkout, CONFIG))
+    assert first.level == "warn" and "not as on the target branch" in first.message

@@ -10,10 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from aifactory import harvest
+from aifactory.agents.serving import Place, Serving
 from aifactory.errors import PolicyDenied, PreconditionFailed
 from aifactory.gate import Equipment, Room
-from aifactory.gate.execution import ran, split
+from aifactory.gate.execution import ran, spec_of, split
 from aifactory.harvest import File
+from aifactory.mcp import ServerBroken
 from aifactory.model import Change, CommandRecord, sha256
 from aifactory.policy import command_refusal
 from aifactory.tree import GitTree
@@ -89,6 +91,31 @@ class Bench:
         make_own(door, PASSABLE)
         return door
 
+    def serving(self, name: str, seconds: float) -> Serving:
+        """Start one of the owner's MCP servers here, for at most so many seconds; it is the
+        caller's to close.
+
+        Raises ServerBroken, SandboxUnusable, Interrupted.
+        """
+        server = self._room.servers.get(name)
+        if server is None:
+            known = ", ".join(sorted(self._room.servers)) or "none"
+            raise ServerBroken(f"[mcp.servers] of the target branch has no {name} (known: {known})")
+        room = _equipped(self._room, server.command[0])
+        if room.environment:
+            room.workspace.link(room.environment.shown)
+        spec = spec_of(room, server.command)
+        place = Place(
+            sandbox=room.sandbox,
+            spec=replace(spec, limits=replace(spec.limits, seconds=seconds)),
+            owner=room.workspace.owner,
+            stop=room.stop,
+            network=room.network,
+            on_start=room.on_start,
+            on_command=room.on_command,
+        )
+        return Serving(name, server, place)
+
     def hold(self, changes: Iterable[Change]) -> None:
         """Let the files be the base's with these changes, whatever was done here."""
         wanted = {change.path: change for change in changes}
@@ -129,6 +156,8 @@ def original(path: str, tree: GitTree) -> Change:
 
 def _equipped(room: Room, program: str) -> Room:
     """The room with the daemon's own environment, where only that one has the program."""
+    if "/" in program:
+        return room
     ours = Path(sys.executable).with_name(program)
     theirs = shutil.which(program, path=room.tools.environment["PATH"])
     own = replace(room, python=Path(sys.executable), environment=None)

@@ -19,9 +19,11 @@ from aifactory.agents.calls import Call, bounded, calls_of, fitted, told
 from aifactory.agents.draft import Draft
 from aifactory.agents.material import variables
 from aifactory.agents.one_shot import opening
+from aifactory.agents.servers import Servers
 from aifactory.agents.toolbox import TOOLS, Toolbox
 from aifactory.agents.trimming import Material, fitting
 from aifactory.errors import AnswerUnusable, AttemptFailed, InvalidInput
+from aifactory.mcp import ServerBroken
 from aifactory.model import Answer, Change, Proposal, Work
 from aifactory.prompts import Prompt, fence
 
@@ -64,10 +66,22 @@ class Session:
         self._cut = material.cut
         self._talk = [*opening(agent.prompt, job, material), *earlier(job.history)]
         self._known = 0  # how much of the talk earlier questions held
-        self._toolbox = Toolbox(self._draft, self.bench, [job.task.files, agent.scope])
+        wanted, seconds = self._settings.servers, self._settings.seconds
+        self._servers = Servers(wanted, seconds, self.bench)
+        scopes = [job.task.files, agent.scope]
+        self._toolbox = Toolbox(self._draft, self.bench, scopes, self._servers)
+        self._prompt_sha256 = agent.prompt.sha256
         self._answer = Answer(text="")
 
     def __enter__(self) -> Self:
+        if self._servers:
+            try:
+                listing = self._job.do(0, lambda: Work(told=self._servers.listing()))
+            except BaseException:
+                self.close()
+                raise
+            self._servers.learn(listing.told)
+            self._prompt_sha256 = self._servers.pinned(self._prompt_sha256)
         return self
 
     def __exit__(
@@ -76,7 +90,14 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stack.close()
+        self.close()
+
+    def close(self) -> None:
+        """End the servers, then give the workspace back."""
+        try:
+            self._servers.close()
+        finally:
+            self._stack.close()
 
     def bench(self) -> Bench:
         """The workspace, with the files as they are now."""
@@ -107,11 +128,11 @@ class Session:
             messages=tuple(talk),
             model=self._settings.model,
             parameters=dict(self._settings.parameters),
-            prompt_sha256=self._agent.prompt.sha256,
+            prompt_sha256=self._prompt_sha256,
             budget=self._settings.budget,
             step=step,
             new=tuple(new),
-            tools=tuple(declared(TOOLS)),
+            tools=tuple(declared({**TOOLS, **self._servers.declared})),
             cut=self._cut if step == 1 else (),
         )
 
@@ -135,6 +156,8 @@ class Session:
                 self._job.check(self.proposal())
                 return FINISHED, ()
             return self._toolbox.call(call.name, call.arguments)
+        except ServerBroken:
+            raise
         except (AttemptFailed, InvalidInput) as error:
             for_model = error.next_step if isinstance(error, AttemptFailed) else ""
             return "; next: ".join(filter(None, [f"error: {error.message}", for_model])), ()
@@ -147,7 +170,7 @@ class Session:
             attempt=self._job.attempt,
             agent=self._agent.name,
             model=self._answer.model,
-            prompt_sha256=self._agent.prompt.sha256,
+            prompt_sha256=self._prompt_sha256,
             summary=str(summary),
             base=self._job.base,
             changes=self._draft.changes(),

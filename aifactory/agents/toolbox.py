@@ -10,6 +10,7 @@ from typing import Any
 from aifactory import edits
 from aifactory.agents.bench import Bench
 from aifactory.agents.draft import Draft
+from aifactory.agents.servers import Servers
 from aifactory.errors import AnswerUnusable, ScopeViolation
 from aifactory.gate.execution import OPERATORS, outcome
 from aifactory.leaks import is_secret_file
@@ -23,17 +24,27 @@ Result = tuple[str, tuple[Change, ...]]  # what to tell, and what it changed
 class Toolbox:
     """The tools at work on one draft. `bench` gives a workspace that holds the draft."""
 
-    def __init__(self, draft: Draft, bench: Callable[[], Bench], scopes: Iterable[Any]) -> None:
+    def __init__(
+        self,
+        draft: Draft,
+        bench: Callable[[], Bench],
+        scopes: Iterable[Any],
+        servers: Servers,
+    ) -> None:
         """`scopes`: globs of what may be written, each empty for anything."""
+        self._servers = servers
         self._draft = draft
         self._bench = bench
         self._scopes = tuple(filter(None, scopes))
 
     def call(self, name: str, arguments: Mapping[str, Any]) -> Result:
         """Do it. Raises an AttemptFailed or InvalidInput that says what was wrong."""
+        if name in self._servers:
+            return self._ask_server(name, arguments)
         tool = TOOLS.get(name)
         if tool is None:
-            raise AnswerUnusable(f"there is no tool {name!r}; there are {', '.join(TOOLS)}")
+            known = ", ".join([*TOOLS, *self._servers.declared])
+            raise AnswerUnusable(f"there is no tool {name!r}; there are {known}")
         known = tool["parameters"]["properties"]
         if strange := [key for key in arguments if key not in known]:
             raise AnswerUnusable(f"{name} takes no {', '.join(strange)}; it takes {list(known)}")
@@ -45,6 +56,17 @@ class Toolbox:
                 raise AnswerUnusable(f"{name}: {key} is not of type {known[key]['type']}")
         result: Result = getattr(self, name)(**arguments)
         return result
+
+    def _ask_server(self, name: str, arguments: Mapping[str, Any]) -> Result:
+        """A call of a server's tool; what it did to the files counts, however it ended."""
+        bench = self._bench()
+        try:
+            said = self._servers.call(name, arguments)
+        except AnswerUnusable as error:
+            said = f"error: {error.message}"
+        changes, left = bench.changes()
+        altered = self._draft.become(changes)
+        return "\n".join([said, *_notes(altered, left)]), altered
 
     def read(self, path: str, first: int = 1) -> Result:
         path = path.strip("/").removeprefix("./")
@@ -110,11 +132,14 @@ def _is_plain(command: str) -> bool:
 
 def _told(record: CommandRecord, altered: Iterable[Change], left: Mapping[str, str]) -> str:
     seconds = record.details["bounds"]["seconds"]
-    changed = ", ".join(change.path for change in altered)
-    notes = [f"(the command {outcome(record, seconds)})"]
-    notes += [f"(changed: {changed})"] if changed else []
-    notes += [f"(not taken: {path}, it {why})" for path, why in left.items()]
+    notes = [f"(the command {outcome(record, seconds)})", *_notes(altered, left)]
     return "\n".join([*filter(None, [record.output.rstrip()]), *notes])
+
+
+def _notes(altered: Iterable[Change], left: Mapping[str, str]) -> list[str]:
+    changed = ", ".join(change.path for change in altered)
+    notes = [f"(changed: {changed})"] if changed else []
+    return [*notes, *(f"(not taken: {path}, it {why})" for path, why in left.items())]
 
 
 def _tool(about: str, required: Iterable[str], **properties: tuple[str, str]) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from aifactory.environments import Environment
 from aifactory.gate.known import Known
 from aifactory.git import Entry, Repository
 from aifactory.model import CommandRecord, Task, Verdict
-from aifactory.sandbox import Limits, Sandbox, Toolchain, toolchain
-from aifactory.settings import Strength
+from aifactory.sandbox import Limits, Network, Sandbox, Toolchain, toolchain
+from aifactory.settings import Server, Strength
 from aifactory.workspace import Workspace
 
 MOST_EVIDENCE = 4000
@@ -45,6 +45,8 @@ class Room:
     PATH, and what `environment` has, where there is one. `security` is the severity from which on a
     finding is red. `known` remembers what commands did on other trees. `programs` are where the
     programs stand that agents wrap; `equipment` is for what a command needs that no other does.
+    `servers` are the owner's MCP servers, by name; `network` is what those reach that may, the
+    machine's own by default.
     """
 
     workspace: Workspace
@@ -67,6 +69,8 @@ class Room:
     equipment: Equipment = field(default_factory=Equipment)
     security: Literal["off", "low", "medium", "high"] = "off"
     known: Known = field(default_factory=Known)
+    servers: Mapping[str, Server] = field(default_factory=dict)
+    network: Network | None = None
     stop: threading.Event | None = None
     on_start: Callable[[str], None] = lambda command: None
     on_command: Callable[[CommandRecord], None] = lambda record: None

@@ -68,7 +68,7 @@ def ran(room: Room, command: str, words: tuple[str, ...]) -> CommandRecord:
     room.on_start(command)
     if room.environment:
         room.workspace.link(room.environment.shown)
-    spec = _spec(room, words)
+    spec = spec_of(room, words)
     told: dict[str, object] = {"command": command, "bounds": asdict(spec.limits)}
     record = _run(room, spec, told)
     if record.killed_by == "shutdown":
@@ -95,7 +95,8 @@ def _run(room: Room, spec: Spec, told: dict[str, object]) -> CommandRecord:
     return record
 
 
-def _spec(room: Room, words: tuple[str, ...]) -> Spec:
+def spec_of(room: Room, words: tuple[str, ...]) -> Spec:
+    """What a command of these words gets to see and to use."""
     if words[0] in PYTHONS:
         words = (str(room.python), *words[1:])
     more = room.equipment

@@ -16,6 +16,7 @@ from aifactory.sandbox.owner import free_owner, owner
 from aifactory.sandbox.proxy import Request, serve
 from aifactory.sandbox.scratch import layered
 from aifactory.sandbox.spec import Limits, Sandbox, Spec
+from aifactory.sandbox.talk import Talk
 from aifactory.sandbox.toolchain import Toolchain, own_toolchain, toolchain
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Request",
     "Sandbox",
     "Spec",
+    "Talk",
     "Toolchain",
     "choose",
     "choose_strong",

@@ -10,8 +10,8 @@ PROGRAM = "/usr/bin/bwrap"
 MOVES = True
 
 
-def line(cage: Cage, status: int) -> list[str]:
-    """The arguments before the guard's own; `status` stays open because bwrap keeps descriptors."""
+def line(cage: Cage, kept: tuple[int, ...]) -> list[str]:
+    """The arguments before the guard's own; `kept` stay open because bwrap keeps them all."""
     size = str(cage.limits.temporary_bytes)
     return [
         PROGRAM, "--unshare-all", "--unshare-user", "--die-with-parent", "--new-session",

@@ -28,14 +28,16 @@ from aifactory.sandbox.guarded import (
 from aifactory.sandbox.output import Output
 from aifactory.sandbox.spec import Sink, Spec
 from aifactory.sandbox.supervision import Ending, Supervision, started
+from aifactory.sandbox.talk import Talk
 
 
 @dataclass(frozen=True)
 class Confined:
-    """The cage by one backend. `line(cage, status)` is what stands before the guard."""
+    """The cage by one backend. `line(cage, kept)` is what stands before the guard: it must leave
+    the descriptors `kept` open."""
 
     name: str
-    line: Callable[[Cage, int], list[str]]
+    line: Callable[[Cage, tuple[int, ...]], list[str]]
     surroundings: Callable[[], dict[str, str]]
     objection: Callable[[], str]
     brings_filter: bool
@@ -52,12 +54,24 @@ class Confined:
 
     def stream(self, spec: Spec, stop: threading.Event | None, sink: Sink | None) -> CommandRecord:
         """As `run`; a sink gets both streams apart while the command runs."""
+        return self._caged(spec, stop, sink, None)
+
+    def talk(self, spec: Spec, talk: Talk) -> CommandRecord:
+        """As `run`, for a program that is talked with, until it ends or `talk` is closing."""
+        try:
+            return self._caged(spec, talk.closing, talk.hear, talk)
+        finally:
+            talk.ended()
+
+    def _caged(
+        self, spec: Spec, stop: threading.Event | None, sink: Sink | None, talk: Talk | None
+    ) -> CommandRecord:
         if objection := self.objection():
             raise SandboxUnusable(f"{self.name}: {objection}", next_step="install bubblewrap")
         output, started_at = Output(spec.limits.output_bytes), now()
         with group(spec.limits) as made:
             cage = cage_for(spec, grouped=made is not None)
-            process = self._start(spec, cage, made, separate=sink is not None)
+            process = self._start(spec, cage, made, talk, separate=sink is not None)
             ending = process.follow(output, spec.limits, stop, sink)
             usage = _usage(made, ending)
         self._check(ending, output)
@@ -65,11 +79,15 @@ class Confined:
             self.name, spec, output, ending, started_at, self._details(spec, cage) | usage
         )
 
-    def _start(self, spec: Spec, cage: Cage, made: Group | None, *, separate: bool) -> Supervision:
+    def _start(
+        self, spec: Spec, cage: Cage, made: Group | None, talk: Talk | None, *, separate: bool
+    ) -> Supervision:
         status, inner = os.pipe()
         interpreter = inner_interpreter(cage)
-        line = [*self.line(cage, inner), *bootstrap(interpreter)]
-        plan = guard_plan(spec, cage, inner, self.brings_filter)
+        source = talk.source if talk else 0
+        kept = (inner, source) if talk else (inner,)
+        line = [*self.line(cage, kept), *bootstrap(interpreter)]
+        plan = guard_plan(spec, cage, inner, self.brings_filter) | {"source": source}
         parcels, surroundings = parcel(GUARD, interpreter, plan), self.surroundings()
         if cage.staged:
             groups = made.directories if made else []
@@ -77,7 +95,7 @@ class Confined:
             parcels = parcel(LAUNCHER, outer_interpreter(), outer) + parcels
             line, surroundings = bootstrap(outer_interpreter()), {}
         try:
-            process = started(line, surroundings, inner, separate=separate)
+            process = started(line, surroundings, kept, separate=separate)
         except OSError as error:
             os.close(status)
             raise SandboxUnusable(f"{self.name} does not start: {error}") from error
@@ -86,7 +104,10 @@ class Confined:
         if cage.staged:  # so that the command may open /dev/stdout and /dev/stderr by name
             for stream in filter(None, (process.stdout, process.stderr)):
                 os.fchown(stream.fileno(), cage.uid, cage.gid)
-        return Supervision(process, status, parcels)
+        supervision = Supervision(process, status, parcels, talk)
+        if talk:
+            talk.taken(supervision.order)
+        return supervision
 
     def _details(self, spec: Spec, cage: Cage) -> dict[str, Any]:
         """For the record: who, where, with what, and how far each total holds."""
@@ -101,7 +122,7 @@ class Confined:
             "readable": [str(path) for path in cage.trees],
             "network": "proxy" if spec.network else "none",
             "limits": limits,
-            "line": self.line(cage, 0),
+            "line": self.line(cage, (0,)),
         }
 
     def _check(self, ending: Ending, output: Output) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from aifactory.errors import Interrupted
 from aifactory.model import CommandRecord, now
 from aifactory.sandbox.spec import Spec
+from aifactory.sandbox.talk import HELD, HOLD, Talk
 
 Scripted = int | CommandRecord | Exception | Callable[[Spec], CommandRecord]
 
@@ -18,13 +20,15 @@ Scripted = int | CommandRecord | Exception | Callable[[Spec], CommandRecord]
 class FakeSandbox:
     """Answers each command by its joined words: an exit status, a record, an error or a call.
 
-    What is not scripted gets `default`. `ran` holds every spec in order.
+    What is not scripted gets `default`. `ran` holds every spec in order. `servers` are programs
+    that are talked with: each answers a line with lines.
     """
 
     results: Mapping[str, Scripted] = field(default_factory=dict)
     default: Scripted = 0
     name: str = "fake"
     ran: list[Spec] = field(default_factory=list)
+    servers: Mapping[str, Callable[[bytes], bytes]] = field(default_factory=dict)
 
     def run(self, spec: Spec, stop: threading.Event | None = None) -> CommandRecord:
         if stop is not None and stop.is_set():
@@ -36,6 +40,24 @@ class FakeSandbox:
         if isinstance(result, CommandRecord):
             return result
         return self._record(spec, result) if isinstance(result, int) else result(spec)
+
+    def talk(self, spec: Spec, talk: Talk) -> CommandRecord:
+        self.ran.append(spec)
+        answer = self.servers[" ".join(spec.argv)]
+        held = b"ready \n"
+
+        def order(word: bytes) -> None:
+            nonlocal held
+            held += (HELD + b"still\n") * (word == HOLD)
+            talk.note(held)
+
+        with open(os.dup(talk.source), "rb") as lines:
+            talk.taken(order)
+            talk.note(held)
+            for line in lines:
+                talk.hear("stdout", answer(line))
+        talk.ended()
+        return self._record(spec, 0)
 
     def _record(self, spec: Spec, exit_code: int) -> CommandRecord:
         return CommandRecord(

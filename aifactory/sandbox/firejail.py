@@ -17,7 +17,7 @@ KERNEL_THREADS = ("kthreadd", "ksoftirqd", "kworker", "rcu_")
 STAYING = ("/home", "/root", "/run", "/tmp", "/usr/local", "/var")
 
 
-def line(cage: Cage, status: int) -> list[str]:
+def line(cage: Cage, kept: tuple[int, ...]) -> list[str]:
     """The arguments before the guard's own; raises SandboxUnusable for paths it would misread."""
     for path in (cage.workspace, *cage.trees, *cage.masked, *private_homes()):
         if MISREAD & set(str(path)):
@@ -25,7 +25,7 @@ def line(cage: Cage, status: int) -> list[str]:
                 f"firejail cannot take the path {path}", next_step="rename it or use bubblewrap"
             )
     return [
-        PROGRAM, "--quiet", "--noprofile", "--deterministic-exit-code", f"--keep-fd={status}",
+        PROGRAM, "--quiet", "--noprofile", "--deterministic-exit-code", _keeping(kept),
         "--net=none", "--protocol=unix,inet,inet6", "--caps.drop=all", "--nonewprivs", "--noroot",
         "--nogroups", "--seccomp=io_uring_setup,io_uring_enter,io_uring_register",
         "--seccomp.block-secondary", "--restrict-namespaces", "--ipc-namespace",
@@ -36,6 +36,10 @@ def line(cage: Cage, status: int) -> list[str]:
         *(["--deterministic-shutdown"] if guard_can_be_killed() else []),
         *(_staged(cage) if cage.staged else _listed(cage)), "--",
     ]  # fmt: skip
+
+
+def _keeping(descriptors: tuple[int, ...]) -> str:
+    return f"--keep-fd={','.join(map(str, descriptors))}"
 
 
 @cache

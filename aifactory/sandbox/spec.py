@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from aifactory.model import CommandRecord
+from aifactory.sandbox.talk import Talk
 
 MIB = 1024 * 1024
 Sink = Callable[[Literal["stdout", "stderr"], bytes], None]
@@ -62,9 +63,14 @@ class Spec:
 
 
 class Sandbox(Protocol):
-    """The cage. It returns a record of what the command did, or raises SandboxUnusable."""
+    """The cage. It returns a record of what the command did, or raises SandboxUnusable.
+
+    `talk` connects the command's standard streams to a Talk, and ends when that is closing.
+    """
 
     @property
     def name(self) -> str: ...
 
     def run(self, spec: Spec, stop: threading.Event | None = None) -> CommandRecord: ...
+
+    def talk(self, spec: Spec, talk: Talk) -> CommandRecord: ...

@@ -15,6 +15,7 @@ from typing import Literal
 from aifactory.errors import SandboxUnusable
 from aifactory.sandbox.output import Output
 from aifactory.sandbox.spec import Limits, Sink
+from aifactory.sandbox.talk import Talk
 
 GRACE_SECONDS = 3.0
 TICK_SECONDS = 0.2
@@ -36,7 +37,13 @@ class Ending:
 class Supervision:
     """One caged process and its pipes. Closing the lifeline makes the guard kill everything."""
 
-    def __init__(self, process: subprocess.Popen[bytes], status: int, parcels: bytes) -> None:
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        status: int,
+        parcels: bytes,
+        talk: Talk | None = None,
+    ) -> None:
         assert process.stdin and process.stdout  # both are pipes: `started` makes them
         self._process = process
         self._stdin = process.stdin
@@ -51,6 +58,14 @@ class Supervision:
         self._selector.register(status, selectors.EVENT_READ, "status")
         self._open = len(self._selector.get_map()) - 1
         self._status_end = status
+        self._talk = talk
+        self._lifeline = threading.Lock()  # orders come from another thread
+
+    def order(self, word: bytes) -> None:
+        """A word for the guard, once it is ready; lost on one that is gone."""
+        with self._lifeline, contextlib.suppress(OSError):
+            if not self._stdin.closed and not self._pending:
+                os.write(self._stdin.fileno(), word)
 
     def follow(
         self, output: Output, limits: Limits, stop: threading.Event | None, sink: Sink | None
@@ -90,6 +105,8 @@ class Supervision:
                 self._open -= 1
             elif key.data == "status":
                 self._status += data
+                if self._talk:
+                    self._talk.note(bytes(self._status))
             else:
                 output.add(data)
                 if sink:
@@ -105,11 +122,12 @@ class Supervision:
 
     def _cut(self) -> None:
         """Let go of the lifeline."""
-        if self._stdin.closed:
-            return
-        if self._stdin in self._selector.get_map():
-            self._selector.unregister(self._stdin)
-        self._stdin.close()
+        with self._lifeline:
+            if self._stdin.closed:
+                return
+            if self._stdin in self._selector.get_map():
+                self._selector.unregister(self._stdin)
+            self._stdin.close()
 
     def _kill(self) -> None:
         """Without the guard's help: the backend's own process takes its pid namespace along."""
@@ -144,15 +162,15 @@ def _lines(status: bytes) -> dict[str, str]:
 
 
 def started(
-    line: list[str], environment: dict[str, str], status: int, *, separate: bool
+    line: list[str], environment: dict[str, str], kept: tuple[int, ...], *, separate: bool
 ) -> subprocess.Popen[bytes]:
-    """Start a line in a session of its own, with three pipes and the status pipe's write end."""
+    """Start a line in a session of its own, with three pipes and the descriptors `kept`."""
     return subprocess.Popen(
         line,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE if separate else subprocess.STDOUT,
-        pass_fds=(status,),
+        pass_fds=kept,
         env=environment,
         cwd="/",
         start_new_session=True,

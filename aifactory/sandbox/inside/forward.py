@@ -31,6 +31,8 @@ def start_forwarding(plan: Plan) -> None:
         return
     try:
         os.close(plan["status"])
+        if plan["source"]:
+            os.close(plan["source"])
         os.setsid()
         folder = os.open(os.path.dirname(plan["proxy"]), os.O_PATH | os.O_DIRECTORY)
         confine(plan)

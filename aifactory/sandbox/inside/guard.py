@@ -24,7 +24,7 @@ from aifactory.sandbox.inside.kernel import (
     signal_all,
 )
 from aifactory.sandbox.inside.proof import prove
-from aifactory.sandbox.inside.watch import Watch
+from aifactory.sandbox.inside.watch import SIGCONT, SIGSTOP, Watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,8 +47,9 @@ def be_killed_first() -> None:
 def run_command(plan: Plan) -> None:
     """In the child: become what the command may be, then become the command."""
     os.setsid()
-    null = os.open("/dev/null", os.O_RDONLY)
-    os.dup2(null, 0)
+    source = plan["source"] or os.open("/dev/null", os.O_RDONLY)
+    os.dup2(source, 0)
+    os.close(source)
     os.closerange(3, plan["status"])
     os.set_inheritable(plan["status"], False)
     control(SET_DUMPABLE, 1, "cannot be seen in /proc")
@@ -81,6 +82,8 @@ def start(plan: Plan) -> int:
     make_home(plan["home"], plan["environment"]["PATH"])
     pid = os.fork()
     if pid:
+        if plan["source"]:
+            os.close(plan["source"])
         return pid
     try:
         run_command(plan)
@@ -97,8 +100,10 @@ def supervise(plan: Plan, pid: int) -> int:
     poll.register(0, select.POLLIN | select.POLLHUP)
     while True:
         ready = {descriptor for descriptor, _ in poll.poll(POLL_MILLISECONDS)}
-        if child in ready or (0 in ready and not os.read(0, 4096)):
+        words = os.read(0, 4096) if 0 in ready else b""
+        if child in ready or (0 in ready and not words):
             break
+        obey(plan, watch, words)
         if reason := watch.passed():
             say(plan, "killed", reason)
             break
@@ -107,6 +112,15 @@ def supervise(plan: Plan, pid: int) -> int:
     status = os.waitpid(pid, 0)[1]
     signal_all(SIGKILL)
     return status
+
+
+def obey(plan: Plan, watch: Watch, words: bytes) -> None:
+    """The daemon's words: `h` holds everything still, `g` lets it go on."""
+    for word in words.decode("ascii", "replace"):
+        watch.holds = word == "h"
+        signal_all(SIGSTOP if watch.holds else SIGCONT)
+        if watch.holds:
+            say(plan, "held", "still" if watch.still() else "nearly")
 
 
 def report(plan: Plan, status: int) -> int:

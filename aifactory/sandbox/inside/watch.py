@@ -25,6 +25,8 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 BLOCK, KIB = 512, 1024
 SPARE = 20  # a long look is repeated after so many times the time that it took
 SIGCONT, SIGSTOP = 18, 19
+STILL_SECONDS = 1.0
+STANDING = "TtZX"  # stopped, traced, ended: see proc(5)
 
 
 class Watch:
@@ -39,6 +41,7 @@ class Watch:
         self.device = os.stat(self.workspace).st_dev
         self.looked_at = (0, 0)
         self.next_long_look = 0.0
+        self.holds = False  # nothing in here is to move but the guard
 
     def passed(self) -> str:
         found = [used(path) for path in self.temporary]
@@ -78,7 +81,17 @@ class Watch:
         try:
             return self.added_too_much(lost_bytes, lost_files)
         finally:
-            signal_all(SIGCONT)
+            if not self.holds:
+                signal_all(SIGCONT)
+
+    def still(self) -> bool:
+        """Wait until every thread has left the call to the system that it was in."""
+        until = time.monotonic() + STILL_SECONDS
+        while time.monotonic() < until:
+            if all(state in STANDING for state in states()):
+                return True
+            time.sleep(0.001)
+        return False
 
     def added_too_much(self, lost_bytes: int, lost_files: int) -> bool:
         """Count what was made or changed since the start, the deleted but open too.
@@ -105,6 +118,19 @@ def used(path: str) -> tuple[int, int]:
 
 def processes() -> list[str]:
     return [name for name in os.listdir("/proc") if name.isdigit()]
+
+
+def states() -> Iterator[str]:
+    """The state of every thread in the cage but the guard's and the first process's."""
+    for pid in processes():
+        if int(pid) in (1, os.getpid()):
+            continue
+        try:
+            for thread in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{thread}/stat") as line:
+                    yield line.read().rpartition(") ")[2][0]
+        except OSError:
+            continue  # it has ended
 
 
 def resident(pid: str) -> tuple[int, int]:
