@@ -285,6 +285,32 @@ def test_an_open_pull_request_is_adopted_with_what_stands_in_it(hub: Hub) -> Non
         assert pull.body.startswith("By hand.\n\n<!-- aifactory task=t1 -->")
 
 
+def test_one_that_somebody_opened_in_between_is_adopted(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with road(hub, forge__merge="manual") as house:
+        blind: list[list[PullRequest]] = [[]]
+        look = hub.forge.find
+        monkeypatch.setattr(
+            hub.forge, "find", lambda branch: blind.pop() if blind else look(branch)
+        )
+        number = 1
+        hub.forge.pulls[number] = PullRequest(number, "", BRANCH, "", "main", body="mine")
+        assert "already exists" in work(house).reason
+        record = work(house)
+        assert record.pull and record.pull.number == number
+        assert hub.forge.did == ["describe 1"]
+
+
+def test_two_tasks_land_one_after_the_other(hub: Hub) -> None:
+    drop(hub.checkout, "t2", files=["b.py"], description="Make b")
+    with road(hub, [ONE, whole(b_py="b = 1\n")]) as house:
+        assert work(house).state is State.DONE
+        assert house.state("t2") is State.DONE
+        commits = hub.git("log", "--format=%s", "main").splitlines()
+        assert sorted(commits[:2]) == ["Make a (#1)", "Make b (#2)"] and len(commits) == 3
+
+
 def test_a_retried_task_opens_another_pull_request(hub: Hub) -> None:
     with road(hub, forge__merge="manual") as house:
         work(house)

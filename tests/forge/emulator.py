@@ -39,13 +39,21 @@ SEED = {
     },
 }
 # The emulator never moves an open pull request along with its branches, as GitHub does.
-SYNC = "function syncBranchFromRef(gh, repo, fullRef, sha) {"
+MOVES = {
+    "function syncBranchFromRef(gh, repo, fullRef, sha) {": "fullRef, sha",
+    "function updateBranchSha(gh, repo, branchName, newSha) {": (
+        "`refs/heads/${branchName}`, newSha"
+    ),
+}
 FOLLOW = """
+function followBranch(gh, repo, ref, sha) {
   for (const pr of gh.pullRequests.findBy("repo_id", repo.id)) {
     if (pr.state !== "open") continue;
-    if (fullRef === `refs/heads/${pr.head_ref}`) gh.pullRequests.update(pr.id, { head_sha: sha });
-    if (fullRef === `refs/heads/${pr.base_ref}`) gh.pullRequests.update(pr.id, { base_sha: sha });
-  }"""
+    if (ref === `refs/heads/${pr.head_ref}`) gh.pullRequests.update(pr.id, { head_sha: sha });
+    if (ref === `refs/heads/${pr.base_ref}`) gh.pullRequests.update(pr.id, { base_sha: sha });
+  }
+}
+"""
 
 
 def mended(folder: Path) -> Path:
@@ -54,10 +62,12 @@ def mended(folder: Path) -> Path:
     shutil.copytree(INSTALLED, copy)
     (folder / "node_modules").symlink_to(HERE / "node_modules")
     (folder / "package.json").write_text('{"type": "module"}')
-    found = [path for path in copy.glob("*.js") if SYNC in path.read_text()]
-    for path in found:
-        path.write_text(path.read_text().replace(SYNC, SYNC + FOLLOW))
-    assert found
+    (path,) = (one for one in copy.glob("*.js") if next(iter(MOVES)) in one.read_text())
+    text = path.read_text()
+    for begin, what in MOVES.items():
+        assert begin in text
+        text = text.replace(begin, f"{begin}\n  followBranch(gh, repo, {what});")
+    path.write_text(text + FOLLOW)
     return copy / "index.js"
 
 
@@ -76,6 +86,7 @@ class Emulator:
         self._objects: set[str] = set()
         self.lock = threading.Lock()
         self.requests: list[str] = []
+        self.cuts: list[str] = []  # requests that are done, but whose answer is lost on the way
 
     def ask(self, verb: str, path: str, body: Any = None, token: str = BOT) -> Any:
         """Straight to the emulator."""
@@ -220,6 +231,10 @@ class Gateway(BaseHTTPRequestHandler):
             status, headers, data = emulator.send(self.command, self.path, body, kept)
             if self.path.endswith("/merge") and status == 200:
                 emulator.fetch_merge()
+            if emulator.requests[-1] in emulator.cuts:
+                emulator.cuts.remove(emulator.requests[-1])
+                self.close_connection = True
+                return
         self.send_response(status)
         self.send_header("Content-Type", headers.get("content-type", "application/json"))
         self.send_header("Content-Length", str(len(data)))

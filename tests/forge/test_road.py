@@ -153,6 +153,33 @@ def test_killed_at_each_step_there_is_one_of_each(road: Road) -> None:
     assert road.task()["attempts"] == 1
 
 
+def test_acts_whose_answer_is_lost_are_found_and_not_repeated(road: Road) -> None:
+    hub = road.emulator
+    pulls, comments = "POST /repos/bot/repo/pulls", "POST /repos/bot/repo/pulls/1/comments"
+    merge = "PUT /repos/bot/repo/pulls/1/merge"
+    hub.cuts = [pulls, comments, merge]
+    for act in (pulls, comments):
+        assert road.run().returncode == 8
+        assert act not in hub.cuts
+        assert "cannot be reached" in shown(road)
+    assert road.run().returncode == 8
+    hub.check(hub.tip("aifactory/t1"), "build", "success")
+    hub.review(1, "APPROVE")
+    assert road.run().returncode == 8
+    assert hub.cuts == []
+    assert road.run().returncode == 0
+    assert [hub.requests.count(act) for act in (pulls, comments, merge)] == [1, 1, 1]
+    assert hub.git("rev-list", "--count", "main").strip() == b"3"
+
+
+def shown(road: Road) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "aifactory", "show", "t1"],
+        cwd=road.checkout.root, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout
+
+
 def test_the_token_is_in_no_file_and_in_no_argument(road: Road) -> None:
     done = road.run()
     assert BOT not in done.stderr
