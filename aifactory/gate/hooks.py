@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import configparser
 import json
+import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -12,17 +13,21 @@ from pathlib import PurePosixPath
 from typing import Any
 
 _ALWAYS_RUN = ("sitecustomize.py", "usercustomize.py")
+_RUNNERS = ("jest", "vitest", "ava", "playwright", "cypress")
+_ENDS = ("js", "cjs", "mjs", "ts", "cts", "mts", "json")
 _SETTINGS = frozenset(
     [
-        *("pytest.ini", ".pytest.ini", "noxfile.py", ".coveragerc", "phpunit.xml", ".rspec"),
-        *("phpunit.xml.dist", "karma.conf.js", ".mocharc.json", ".mocharc.js", ".mocharc.yml"),
-        *(f"{tool}.config.{end}" for tool in ("jest", "vitest") for end in ("js", "ts", "mjs")),
+        *("pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "noxfile.py", ".coveragerc"),
+        *("phpunit.xml", "phpunit.xml.dist", "karma.conf.js", ".rspec"),
+        *(f".mocharc.{end}" for end in ("json", "jsonc", "js", "cjs", "yml", "yaml")),
+        *(f"{tool}.config.{end}" for tool in _RUNNERS for end in _ENDS),
     ]
 )
 _TOOLS = frozenset(
     ["pytest", "_pytest", "pluggy", "iniconfig", "coverage", "hypothesis", "nose", "xdist", "mock"]
 )
 _SHADOWS = (_TOOLS | sys.stdlib_module_names) - {"test"}
+_FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 _PLAIN = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.AnnAssign)
 _STEERING = ("collect_ignore", "pytest_")
 _HARMLESS = ("sys.path.", "os.environ", "warnings.")
@@ -30,7 +35,10 @@ _INI = ("pytest", "tool:pytest", "testenv", "tox", "coverage:run", "options.entr
 
 
 def steering(path: str, before: bytes, after: bytes) -> Iterator[str]:
-    """What of a file's new version changes how tests are run; `before` is empty for a new one."""
+    """What of a file's new version changes how tests are run.
+
+    `before` is empty for a new one, `after` for one that is gone.
+    """
     name = PurePosixPath(path).name
     if name in _ALWAYS_RUN or name.endswith(".pth"):
         yield "runs at the start of every Python program"
@@ -42,6 +50,9 @@ def steering(path: str, before: bytes, after: bytes) -> Iterator[str]:
         known = _hooks(before)
         new = (name for name, text in _hooks(after).items() if known.get(name) != text)
         yield from (f"hooks into the test runner: {name}" for name in new)
+        now = _definitions(after)
+        given = (name for name, text in _definitions(before).items() if now.get(name) != text)
+        yield from (f"changes what tests are given: {name}" for name in given)
     if reader := _SECTIONS.get(name):
         old, now = reader(before), reader(after)
         changed = sorted(key for key in old.keys() | now.keys() if old.get(key) != now.get(key))
@@ -63,17 +74,41 @@ def _shadow(path: str) -> str:
 
 def _hooks(source: bytes) -> dict[str, str]:
     """What a conftest.py does besides fixtures, by name: hooks, and what its import runs."""
+    return {name: ast.dump(node) for node in _body(source) for name in _steers(node)}
+
+
+def _body(source: bytes) -> list[ast.stmt]:
     try:
-        body = ast.parse(source).body
+        return ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return {}
-    return {name: ast.dump(node) for node in body for name in _steers(node)}
+        return []
+
+
+def _definitions(source: bytes) -> dict[str, str]:
+    """The functions and classes of a conftest.py by name: fixtures, and what these are made of."""
+    kinds = (*_FUNCTION, ast.ClassDef)
+    return {node.name: ast.dump(node) for node in _body(source) if isinstance(node, kinds)}
+
+
+def fixtures(source: bytes) -> set[str]:
+    """The names under which a conftest.py gives something to tests."""
+    functions = [node for node in _body(source) if isinstance(node, _FUNCTION)]
+    return {name for node in functions for name in _fixture(node)}
+
+
+def _fixture(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
+    for decorator in node.decorator_list:
+        text = ast.unparse(decorator)
+        if "fixture" in text.partition("(")[0]:
+            named = re.search(r"\bname=(['\"])(.*?)\1", text)
+            yield named[2] if named else node.name
 
 
 def _steers(node: ast.stmt) -> Iterator[str]:
     """The names under which a statement of a conftest.py has a say in what is run."""
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        yield from [node.name] if node.name.startswith("pytest_") else []
+    if isinstance(node, _FUNCTION):
+        every = "autouse" in "".join(map(ast.unparse, node.decorator_list))
+        yield from [node.name] if every or node.name.startswith("pytest_") else []
     elif isinstance(node, ast.Assign):
         targets = map(ast.unparse, node.targets)
         yield from (one for one in targets if one.startswith(_STEERING) or _reaches_out(one))

@@ -14,6 +14,7 @@ import pytest
 from aifactory import gate, policy
 from aifactory.errors import PolicyDenied
 from aifactory.gate import GateResult
+from aifactory.gate.machinery import TestMachinery
 from aifactory.model import Change, Task
 from aifactory.settings import Policy, Strength
 from tests.gate.conftest import MakeRoom
@@ -75,6 +76,24 @@ CHEATS = {
         "test machinery",
         "hooks into the test runner: calc.add",
         {"tests/conftest.py": "import calc\ncalc.add = int.__add__\n"},
+    ),
+    "a fixture for every test": Cheat(
+        "test machinery",
+        "hooks into the test runner: right",
+        {
+            "tests/conftest.py": "import calc, operator, pytest\n@pytest.fixture(autouse=True)\n"
+            "def right(monkeypatch):\n    monkeypatch.setattr(calc, 'add', operator.add)\n"
+        },
+    ),
+    "a fixture in the place of another": Cheat(
+        "test machinery",
+        "tests/conftest.py: replaces the fixture tmp_path",
+        {**HONEST, "tests/conftest.py": "import pytest\n@pytest.fixture\ndef tmp_path(): ...\n"},
+    ),
+    "other settings of a runner in JavaScript": Cheat(
+        "test machinery",
+        "is a setting of the test runner",
+        {**HONEST, "web/jest.config.cjs": "module.exports = {testMatch: []}\n"},
     ),
     "a hook that ends with 0": Cheat(
         "test machinery",
@@ -218,6 +237,33 @@ def test_an_honest_change_passes_with_every_check_on(name: str, judge: Any) -> N
     accept = {"acceptance_commands": ["python -c 'import calc; assert calc.add(1, 1) == 2'"]}
     found = judge(HONESTIES[name], accept, acceptance="refuse", new_tests="refuse")
     assert found.ok, found.evidence()
+
+
+STEERING = {
+    "conftest.py": "import pytest\n@pytest.fixture\ndef two(): return 2\n",
+    "pytest.ini": "[pytest]\naddopts = --strict-markers\n",
+    "tox.ini": "[pytest]\naddopts = --strict-markers\n",
+    "setup.cfg": "[tool:pytest]\naddopts = --strict-markers\n",
+    "sitecustomize.py": "",
+    "paths.pth": "lib\n",
+    "package.json": '{"scripts": {"test": "jest"}}',
+    "jest.config.js": "module.exports = {}\n",
+}
+
+
+@pytest.mark.parametrize("path", STEERING)
+@pytest.mark.parametrize("how", ["deleted", "altered"])
+def test_what_steers_the_tests_is_neither_deleted_nor_altered(
+    path: str, how: str, make_quick_room: MakeRoom, repository: Any
+) -> None:
+    before = STEERING[path]
+    base = make_quick_room({**BASE, path: before}).tree
+    after = before.replace("2", "3").replace("strict", "x").replace("jest", "true") + "\n"
+    (repository.root / path).unlink()
+    there = {path: after} if how == "altered" else {}
+    verdict = TestMachinery().run(make_quick_room({**BASE, **HONEST, **there}, base=base))
+    assert verdict and not verdict.ok
+    assert path in verdict.message + verdict.evidence
 
 
 def test_a_new_project_may_say_how_it_is_tested(make_quick_room: MakeRoom) -> None:
