@@ -104,6 +104,11 @@ class Layout:
         return self.state / "answers"
 
     @property
+    def underway(self) -> Path:
+        """Commands that have begun and not ended."""
+        return self.state / "commands"
+
+    @property
     def indexes(self) -> Path:
         """What each workspace holds, out of reach of what runs in it."""
         return self.state / "workspaces"

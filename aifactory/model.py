@@ -180,7 +180,9 @@ class CommandRecord(Value):
     exit_code: int | None = None
     signal: int | None = None
     timed_out: bool = False
-    killed_by: Literal["none", "deadline", "output", "memory", "disk", "shutdown"] = "none"
+    killed_by: Literal["none", "deadline", "output", "memory", "disk", "shutdown", "daemon"] = (
+        "none"
+    )
     output: str = ""  # stdout and stderr as they came, head and tail kept
     output_bytes: int = 0
     output_sha256: str = ""

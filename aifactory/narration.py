@@ -57,6 +57,7 @@ WORDS = {
     "input.given": "got its answer",
     "command.started": "runs",
     "command.finished": "ran",
+    "command.cut": "was cut off by the end of the daemon",
     "gate.finished": "the gate is through",
     "gate.retried": "the gate is tried again",
     "review.written": "the review is written",

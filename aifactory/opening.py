@@ -32,6 +32,7 @@ from aifactory.prompts import Prompts
 from aifactory.pulse import holder, signature
 from aifactory.purse import Paid, Paying, Purse
 from aifactory.queue import Queue
+from aifactory.rooms import tell_cut
 from aifactory.workspace import Workspaces
 
 PATIENCE_ONCE = 0  # more rounds of tries, each of minutes, when nobody waits for better times
@@ -115,6 +116,7 @@ def assemble(
         landed=Annals(repository, target, layout.annals).commit_of,
     )
     queue.load()
+    tell_cut(queue, ledger, layout)
     purse = Purse(layout.budgets, lambda: paid(ledger, queue))
     purse.settle(ledger.artifact)
     purse.tidy(stream.run, queue.records)

@@ -8,13 +8,16 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from aifactory import audit, config, reversal, sandbox
+from aifactory import audit, config, reversal, sandbox, underway
 from aifactory.environments import Environment, recipe
 from aifactory.factory import Factory
 from aifactory.gate import Room
 from aifactory.git import Repository
 from aifactory.installation import Recipe, Watcher
+from aifactory.layout import Layout
+from aifactory.ledger import Ledger
 from aifactory.model import CommandRecord, Task
+from aifactory.queue import Queue
 from aifactory.settings import Server
 from aifactory.workspace import Workspace
 
@@ -100,6 +103,8 @@ def installed(
 
 
 def tell_start(factory: Factory, task_id: str | None, attempt: int | None, command: str) -> None:
+    if task_id is not None:
+        underway.begin(factory.layout, task_id, attempt, command)
     factory.stream.emit("command.started", task_id, attempt, command=command)
 
 
@@ -118,3 +123,19 @@ def tell_end(factory: Factory, task_id: str, attempt: int, record: CommandRecord
         },
         artifacts=audit.with_records(factory.ledger, task_id, [record]),
     )
+    underway.end(factory.layout, task_id, attempt, str(record.details.get("command", "")))
+
+
+def tell_cut(queue: Queue, ledger: Ledger, layout: Layout) -> None:
+    """Give the commands that an earlier daemon's end cut off their line; done once."""
+    for one in underway.cut(layout):
+        artifacts = audit.with_records(ledger, one.task_id, [one.record])
+        if artifacts and one.task_id in queue.records:
+            queue.note(
+                one.task_id,
+                "command.cut",
+                attempt=one.attempt,
+                data={"command": one.record.argv[0]},
+                artifacts=artifacts,
+            )
+        one.note.unlink(missing_ok=True)

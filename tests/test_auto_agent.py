@@ -9,11 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from aifactory import git
+from aifactory.ledger import Ledger
 from aifactory.models.fake_provider import FakeProvider, Reply
 from tests.conftest import Checkout
 from tests.house import drop, whole
@@ -174,3 +177,8 @@ def test_a_killed_daemon_goes_on_where_it_was(
     assert once(checkout).returncode == 0
     log = checkout.git("log", "--format=%(trailers:key=Aifactory-Task,valueonly)")
     assert log.split() == ["t1"]
+    with closing(git.discover(checkout.root)) as repository:
+        lines = Ledger(repository).artifact("t1", "commands.jsonl") or b""
+    ends = [(line["argv"][0], line["killed_by"]) for line in map(json.loads, lines.splitlines())]
+    assert ends.count(("sleep 1", "daemon")) == 1
+    assert ("sleep", "none") in ends

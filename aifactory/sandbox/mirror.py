@@ -139,11 +139,16 @@ def tidy(
 
 def _discard(path: Path, top: Path) -> None:
     """Remove whatever it is, by way of a directory at the top."""
-    trash = tempfile.mkdtemp(dir=top)
-    with beneath.opened(path.parent) as fd, beneath.opened(Path(trash)) as bin:
-        beneath.discard(fd, path.name, bin)
-        beneath.empty(bin)
-    Path(trash).rmdir()
+    trash = Path(tempfile.mkdtemp(dir=top))
+    with beneath.opened(trash) as bin:
+        # Behind a name of its own, since the top may be a descriptor, whose path is a link.
+        fd = os.open(f"{path.parent}/.", beneath.FOLDER)
+        try:
+            beneath.discard(fd, path.name, bin)
+            beneath.empty(bin)
+        finally:
+            os.close(fd)
+    trash.rmdir()
 
 
 def leads_out(name: str, link: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,6 +36,7 @@ def workspace() -> Iterator[Path]:
     if ids := owner(41):
         os.chown(directory, *ids)
     yield directory
+    subprocess.run(["chmod", "-R", "u+rwx", parent], check=True)  # a command may have shut it
     shutil.rmtree(parent)
 
 
