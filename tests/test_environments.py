@@ -29,15 +29,18 @@ from aifactory.sandbox import FakeNetwork, FakeSandbox, Sandbox, owner
 from aifactory.sandbox.confined import BACKENDS
 from aifactory.workspace import Workspaces
 from tests.conftest import Checkout
+from tests.sandbox.loopback import WRAP, Secret
 
 ADDRESS = "93.184.215.14"
 LOCK = {"requirements.txt": "thing==1\n", "web/package-lock.json": "{}\n"}
 # What pip and npm come down to: fetch something by the proxy and put it where it is looked for.
-FETCH = """
+FETCH = f"""{WRAP}
 import http.client, os, pathlib, sys, urllib.parse
 proxy = urllib.parse.urlsplit(os.environ["https_proxy"])
 connection = http.client.HTTPConnection(proxy.hostname, proxy.port, timeout=10)
 connection.set_tunnel(sys.argv[1], 443)
+connection.connect()
+connection.sock = context.wrap_socket(connection.sock, server_hostname=sys.argv[1])
 connection.request("GET", "/thing.py")
 data = connection.getresponse().read()
 pathlib.Path(sys.argv[2]).mkdir(parents=True, exist_ok=True)
@@ -53,7 +56,7 @@ USES = (
 MADE = "sh -c 'mkdir -p .venv/bin web/node_modules; echo made > web/node_modules/x; env > .tmp/e'"
 
 
-class Index(BaseHTTPRequestHandler):
+class Index(Secret, BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()

@@ -1,7 +1,8 @@
 """The one way out of a cage that needs one: a proxy on a socket that is bound into it.
 
-It speaks HTTP CONNECT only, to the named hosts only, and only to public addresses. The cage keeps
-its empty network; inside, `inside/forward.py` takes connections on its loopback to this socket.
+It speaks HTTP CONNECT only, to the named hosts only, only to public addresses, and only for TLS
+that asks for the same name. The cage keeps its empty network; inside, `inside/forward.py` takes
+connections on its loopback to this socket.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from aifactory.sandbox import hello
 from aifactory.sandbox.door import Door, opened
 from aifactory.sandbox.internet import Internet, Network, reach
 from aifactory.sandbox.relay import carry, head
@@ -115,11 +117,17 @@ class _Handler(socketserver.BaseRequestHandler):
             self._say(502, f"{host}: {error}")
             return Request(host, port, failed=str(error))
         with out, self.server.held(out):
-            with contextlib.suppress(OSError):
+            try:
                 self.request.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                first = hello.received(self.request)
+                hello.check(first, host)
+                out.sendall(first)
                 sent, received = carry(self.request, out, IDLE_SECONDS)
-                return Request(host, port, address, sent=sent, received=received)
-            return Request(host, port, address, failed="the connection broke")
+            except hello.Refused as error:
+                return Request(host, port, address, refused=str(error))
+            except OSError:
+                return Request(host, port, address, failed="the connection broke")
+            return Request(host, port, address, sent=len(first) + sent, received=received)
 
     def _say(self, status: int, text: str) -> None:
         lines = (f"HTTP/1.1 {status} {' '.join(text.split())}", "Connection: close")

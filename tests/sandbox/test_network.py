@@ -15,17 +15,19 @@ from aifactory.layout import cache_home
 from aifactory.model import CommandRecord
 from aifactory.sandbox import FakeNetwork, Request, Spec, own_toolchain, serve
 from aifactory.sandbox.confined import Confined
-from tests.sandbox.loopback import serving
+from tests.sandbox.loopback import WRAP, Secret, serving
 
 ADDRESS = "93.184.215.14"
-# As any client does: CONNECT to the proxy that the environment names, then HTTP through it.
-CLIENT = """
+# As any client does: CONNECT to the proxy that the environment names, then HTTPS through it.
+CLIENT = f"""{WRAP}
 import http.client, os, sys, urllib.parse
 proxy = urllib.parse.urlsplit(os.environ["https_proxy"])
 for host in sys.argv[1:]:
     connection = http.client.HTTPConnection(proxy.hostname, proxy.port, timeout=10)
     connection.set_tunnel(host, 443)
     try:
+        connection.connect()
+        connection.sock = context.wrap_socket(connection.sock, server_hostname=host)
         connection.request("GET", "/" + host)
         print(host, connection.getresponse().read().decode())
     except OSError as error:
@@ -56,7 +58,7 @@ print(json.dumps([[held(own), held(one)] for one in others if one["PPid"] == own
 """
 
 
-class Server(BaseHTTPRequestHandler):
+class Server(Secret, BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
