@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from aifactory.prompts import Prompt
 SAME = 3  # equal questions that end an attempt
 MOST_REFUSED = 500  # requests that are none for a model
 POLL_SECONDS = 0.2
+NOISE = re.compile(r"\b0x[0-9a-f]+|\b[0-9a-f]{6,64}\b|\d+")  # times, process ids, random names
 Messages = tuple[dict[str, Any], ...]
 
 
@@ -108,11 +110,12 @@ class Talk:
         return said
 
     def _ask(self, asked: Asked, digest: str) -> Said:
-        self._seen[digest] += 1
+        exactly = json.dumps([asked.messages, asked.tools])
+        self._seen[exactly] += 1
         number, most = self._seen.total(), self._prompt.settings.steps
         if number > most:
             raise AnswerUnusable(f"the work was not finished after {most} answers")
-        if self._seen[digest] >= SAME:
+        if self._seen[exactly] >= SAME:
             raise AnswerUnusable(f"goes in circles: the same question was asked {SAME} times")
         answer = self._job.ask(self._question(asked, digest, number))
         self.model, self._last = answer.model, asked.messages
@@ -136,6 +139,11 @@ class Talk:
         )
 
     def _digest(self, asked: Asked) -> str:
-        """The same for the same question in another workspace."""
-        text = json.dumps([asked.messages, asked.tools], sort_keys=True)
+        """The same for a question that is asked anew after a crash: in another workspace, and with
+        other numbers in what the program's own tools said."""
+        told = [
+            {**one, "content": NOISE.sub("#", one["content"])} if one["role"] == "tool" else one
+            for one in asked.messages
+        ]
+        text = json.dumps([told, asked.tools], sort_keys=True)
         return sha256(text.replace(str(self._bench.place.parent), "").encode())

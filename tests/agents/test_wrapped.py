@@ -152,15 +152,20 @@ while True: pass
 
 
 def test_an_answer_is_not_paid_for_again_after_a_provider_failed(checkout: Checkout) -> None:
-    program = 'open("a.py", "w").write(ask("first") + ask("then " + os.getcwd()))'
-    answers = ["A = ", ModelTransient("gone"), "2\n"]
+    program = """
+told = {"role": "tool", "tool_call_id": "c", "content": f"took {os.urandom(4).hex()} ms"}
+first, body = ask("first"), {"messages": [{"role": "user", "content": "second"}, told]}
+second = json.loads(post("/chat/completions", body))["choices"][0]["message"]["content"]
+open("a.py", "w").write(first + second + ask("third " + os.getcwd()))
+"""
+    answers = ["A = ", "2", ModelTransient("gone"), "\n"]
     with at_work(checkout, program, answers) as house:
         assert house.state("t1") is State.QUEUED
         house.factory.queue.delay("t1", 0)
         house.work()
         assert house.state("t1") is State.DONE, evidence(house)
         asked = [str(request.messages[0]["content"])[:5] for request in house.model.requests]
-        assert asked == ["first", "then ", "then "]
+        assert asked == ["first", "secon", "third", "third"]
     assert (checkout.root / "a.py").read_text() == "A = 2\n"
 
 
