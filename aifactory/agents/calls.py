@@ -50,7 +50,8 @@ def told(answer: Answer, calls: Sequence[Call], results: Sequence[str]) -> Itera
         yield {"role": "assistant", "content": answer.text or "(nothing)"}
         yield {"role": "user", "content": NO_CALL}
         return
-    yield {"role": "assistant", "content": answer.text, "tool_calls": [*map(_echo, calls)]}
+    said = answer.text or None  # an empty text beside calls is refused by some providers
+    yield {"role": "assistant", "content": said, "tool_calls": [*map(_echo, calls)]}
     for call, result in zip(calls, results, strict=True):
         yield {"role": "tool", "tool_call_id": call.id, "name": call.name, "content": result}
 

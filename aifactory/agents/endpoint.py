@@ -12,7 +12,7 @@ import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -152,12 +152,19 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _read(dialect: Dialect, data: bytes) -> Asked:
     try:
-        return dialect.read(json.loads(data))
+        asked = dialect.read(json.loads(data))
     except NotUnderstood:
         raise
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         said = f"{type(error).__name__}: {error}"
         raise NotUnderstood(f"no request for a model: {said}"[:500]) from error
+    return replace(asked, messages=tuple(map(_sendable, asked.messages)))
+
+
+def _sendable(message: dict[str, Any]) -> dict[str, Any]:
+    """Some providers refuse an empty text beside calls."""
+    bare = message.get("tool_calls") and not message["content"]
+    return {**message, "content": None} if bare else message
 
 
 def _error(error: AifactoryError) -> dict[str, Any]:

@@ -29,6 +29,7 @@ REHEARSAL = (
     '"choices": [{"index": 0, "finish_reason": "stop", '
     '"delta": {"role": "assistant", "content": "hello"}}]}\n\ndata: [DONE]\n\n'
 )
+TOOL = {"type": "function", "function": {"name": "none", "parameters": {"type": "object"}}}
 Emit = Callable[..., None]
 
 
@@ -111,6 +112,7 @@ async def _rehearse() -> None:
             model="openai/rehearsal",
             messages=messages,
             stream=True,
+            tools=[TOOL],  # for them it imports more
             client=openai.AsyncOpenAI(api_key="none", http_client=client),
         )
         async for _ in stream:
