@@ -164,11 +164,13 @@ class _Recorder:
             self.intend(fitted)
         except AifactoryError as error:
             self.meter.after(fitted, error)
+            self.asked.factory.purse.save()
             raise
         return fitted
 
     def intend(self, fitted: Request) -> None:
         self.asked.factory.purse.save()
+        self.asked.factory.purse.budgets.confirm(self.meter.limits)
         shown = {
             "model": fitted.model,
             "parameters": dict(fitted.parameters),

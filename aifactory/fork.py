@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aifactory import auto_agent, gate, lifecycle, proposals, recordings
+from aifactory import auto_agent, files, gate, lifecycle, proposals, recordings
 from aifactory.config import load
 from aifactory.errors import AifactoryError, InvalidInput
 from aifactory.factory import Factory
@@ -27,6 +28,7 @@ from aifactory.scratch import bring, bring_prompts, scratch
 from aifactory.train import Train
 
 Defect = Callable[[BaseException], AifactoryError]
+KEPT_SECONDS = 2 * 86_400
 NUMBERED = re.compile(r"\D+-(\d+)(-\d+)?\.\w+")
 
 
@@ -77,6 +79,7 @@ def fork(
         known = history.record.attempts if history else 0
         raise NothingToFork(f"{task_id}: there is no attempt {number}, it has {known}")
     base = base_of(ledger, task_id, number)
+    sweep(layout)
     with scratch(repository, base) as place:
         bring(layout.root, place, "aifactory.toml", "prompts")
         if prompts is not None:
@@ -86,8 +89,17 @@ def fork(
         asked = model or recordings.MODEL
         if asked.startswith(SCRIPTED) and asked != recordings.MODEL:
             bring(layout.root, place, asked.removeprefix(SCRIPTED))
-        auto_agent.run(place.root, Options(once=True, flags=flags(layout), model=asked))
+        options = Options(once=True, flags=flags(layout), model=asked, fork_of=layout)
+        auto_agent.run(place.root, options)
         return forked(place, history.record, base)
+
+
+def sweep(layout: Layout) -> None:
+    """Make room for what a fork spends; put away what forks did of days that are over."""
+    files.make_dir(layout.forks)
+    for path in layout.forks.glob("*.json"):
+        if time.time() - path.stat().st_mtime > KEPT_SECONDS:
+            path.unlink(missing_ok=True)
 
 
 def base_of(ledger: Ledger, task_id: str, number: int) -> str:

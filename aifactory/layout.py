@@ -89,6 +89,16 @@ class Layout:
         return self.state / "budgets.json"
 
     @property
+    def forks(self) -> Path:
+        """What each fork spends of the day's budget, while it runs and until the day is over."""
+        return self.state / "forks"
+
+    @property
+    def purses(self) -> list[Path]:
+        """Every file that says what was spent here."""
+        return [self.budgets, *sorted(self.forks.glob("*.json"))]
+
+    @property
     def shelf(self) -> Path:
         """What was read from task files; a cache."""
         return self.state / "inbox.json"

@@ -48,6 +48,7 @@ class Options:
     defect: Callable[[BaseException], AifactoryError] = lambda error: Bug(repr(error))
     chaos: int | None = None  # the seed of trouble made on purpose
     model: str | None = None  # answers in place of every other
+    fork_of: Layout | None = None  # the repository whose day pays for what is spent
 
 
 @contextmanager
@@ -117,7 +118,9 @@ def assemble(
     )
     queue.load()
     tell_cut(queue, ledger, layout)
-    purse = Purse(layout.budgets, lambda: paid(ledger, queue))
+    paying = options.fork_of or layout
+    kept = paying.forks / f"{stream.run}.json" if options.fork_of else layout.budgets
+    purse = Purse(kept, lambda: paid(ledger, queue), lambda: paying.purses)
     purse.settle(ledger.artifact)
     purse.tidy(stream.run, queue.records)
     prices = settings.model.prices

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
@@ -33,17 +33,37 @@ class Paying(BaseModel):
 class Purse:
     """The budgets of one repository. A change lasts before the call that it pays for is made."""
 
-    def __init__(self, path: Path, paid: Callable[[], Paid] = dict) -> None:
-        """`paid` is what the ledger says, asked for where the file is lost."""
+    def __init__(
+        self,
+        path: Path,
+        paid: Callable[[], Paid] = dict,
+        beside: Callable[[], Iterable[Path]] = tuple,
+    ) -> None:
+        """`paid` is what the ledger says, asked for where the file is lost. `beside` are the
+        files of others who spend of the same day: a repository and its forks."""
         self._path = path
+        self._beside = beside
         self._saving = threading.Lock()
         self._told: set[tuple[str, str]] = set()
         known = read(path)
-        self.budgets = Budgets(known or rebuilt(paid()))
+        self.budgets = Budgets(known or self.begun(paid()), self.of_others)
         if known is None:
             self.save()
         for scope in [one for one in self.budgets.state.spent if one.startswith("call:")]:
             self.budgets.forget(scope)
+
+    def begun(self, paid: Paid) -> BudgetState:
+        """What the ledger says, and what others know of how much models take."""
+        others = [one for path in self._beside() if (one := read(path))]
+        known = {name: each for one in others for name, each in one.known.items()}
+        return rebuilt(paid).model_copy(update={"known": known})
+
+    def of_others(self, scope: str) -> Spend:
+        """What others have taken of a day; what they put aside is gone, nobody waits for it."""
+        if not scope.startswith("day:"):
+            return Spend()
+        others = (read(path) for path in self._beside() if path != self._path)
+        return sum((one.balance(scope).taken for one in others if one), start=Spend())
 
     def tidy(self, run: str, open_tasks: Collection[str]) -> None:
         """Drop what nobody asks about any more: other runs, other days, closed tasks, calls.
@@ -110,6 +130,16 @@ def read(path: Path) -> BudgetState | None:
             f"{path} does not say what was spent before: {error.error_count()} problems",
             next_step=f"look at it, then remove it: `rm {path}` counts anew from the ledger",
         ) from error
+
+
+def together(state: BudgetState, forks: Iterable[Path]) -> BudgetState:
+    """What a repository spent, with what its forks took of each day."""
+    spent, limits = dict(state.spent), dict(state.limits)
+    for fork in filter(None, map(read, forks)):
+        for scope in (one for one in fork.limits if one.startswith("day:")):
+            spent[scope] = spent.get(scope, Spend()) + fork.balance(scope).taken
+            limits[scope] = fork.limits[scope]
+    return state.model_copy(update={"spent": spent, "limits": limits})
 
 
 def rebuilt(paid: Paid) -> BudgetState:

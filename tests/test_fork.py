@@ -8,16 +8,30 @@ from collections.abc import Iterator
 import pytest
 
 from aifactory import git
+from aifactory.cli.place import Place as Shown
+from aifactory.cli.standing import standing
 from aifactory.errors import Bug
 from aifactory.fork import NothingToFork, fork, land
 from aifactory.layout import Layout
+from aifactory.ledger import Ledger
 from aifactory.model import State
+from aifactory.models.fake_provider import FakeProvider, Reply
 from aifactory.trial import prompt_at, trials
 from tests.conftest import Checkout
 from tests.house import drop, opened, whole
 
 OTHER = "scripted/other.json"
 Place = tuple[git.Repository, Layout]
+PRICED = """
+[model]
+api_base = "{base}"
+[model.parameters]
+max_tokens = 1000
+[model.prices]
+"openai/any" = {{ prompt = 1.0, completion = 2.0 }}
+[budget.day]
+usd = 0.3
+"""
 
 
 @pytest.fixture
@@ -82,3 +96,22 @@ def test_the_same_task_under_two_versions_of_a_prompt(failed: Checkout, place: P
     assert [each.outcome for each in one.forks] == ["failed (answer_unusable)", "done"]
     hashes = [prompt_at(*place, "coder", version).sha256 for version in (strict, None)]
     assert [each.prompt_sha256 for each in one.forks] == hashes
+
+
+def test_what_a_fork_costs_is_the_days(failed: Checkout) -> None:
+    reply = Reply(whole(a_py="right\n"), prompt_tokens=200_000, completion_tokens=100)
+    with FakeProvider({"t1": [reply]}) as provider:
+        failed.write({"aifactory.toml": PRICED.format(base=provider.api_base)})
+        repository = git.discover(failed.root)
+        layout = Layout(repository.root, repository.git_dir)
+        done = fork(repository, layout, "t1", 2, model="openai/any")
+        assert (done.outcome, done.cost_usd) == ("done", pytest.approx(0.2002))
+        day = standing(Shown(repository, layout, Ledger(repository)))[0]
+        assert (day.balance.spent.usd, day.left("usd")) == (
+            pytest.approx(0.2002),
+            pytest.approx(0.0998),
+        )
+        again = fork(repository, layout, "t1", 2, model="openai/any")
+        assert again.outcome == "awaiting_input (budget_exhausted)"
+        assert len(provider.seen) == 1
+        repository.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aifactory.config import parse
-from aifactory.errors import BudgetExhausted, EnvironmentUnusable
+from aifactory.errors import BudgetExhausted, EnvironmentUnusable, ModelTransient
 from aifactory.model import Answer, Budget, Payment, Task, Usage, now
 from aifactory.models.spend import Spend
 from aifactory.purse import Purse, limits, tightest
@@ -101,3 +101,47 @@ def test_a_file_that_cannot_be_read_stops_the_work(tmp_path: Path) -> None:
     (tmp_path / "budgets.json").write_text("{")
     with pytest.raises(EnvironmentUnusable, match="what was spent"):
         Purse(tmp_path / "budgets.json")
+
+
+DAY = {f"day:{now()[:10]}": Budget(usd=1.0)}
+
+
+def two(tmp_path: Path) -> tuple[Purse, Purse]:
+    """The purses of a repository and of its fork, each in a process of its own."""
+    paths = [tmp_path / "budgets.json", tmp_path / "fork.json"]
+    one, other = (Purse(path, beside=lambda: paths) for path in paths)
+    return one, other
+
+
+def test_what_a_fork_puts_aside_and_spends_is_gone_from_the_day(tmp_path: Path) -> None:
+    purse, fork = two(tmp_path)
+    fork.budgets.reserve("f.1", Spend(usd=0.75), DAY)
+    fork.save()
+    with pytest.raises(BudgetExhausted, match=r"0\.75 of 1 usd are taken"):
+        purse.budgets.reserve("t1.1", Spend(usd=0.5), DAY)
+    fork.budgets.settle("f.1", Spend(usd=0.25))
+    fork.save()
+    purse.budgets.reserve("t1.1", Spend(usd=0.5), DAY)
+    purse.save()
+    with pytest.raises(BudgetExhausted):
+        fork.budgets.reserve("f.2", Spend(usd=0.5), DAY)
+
+
+def test_of_two_that_reserve_at_once_one_gives_back(tmp_path: Path) -> None:
+    purse, fork = two(tmp_path)
+    for one, id in ((purse, "t1.1"), (fork, "f.1")):
+        one.budgets.reserve(id, Spend(usd=0.75), DAY)
+    for one in (purse, fork):
+        one.save()
+    with pytest.raises(ModelTransient, match="at the same time"):
+        fork.budgets.confirm(DAY)
+    fork.budgets.release("f.1")
+    fork.save()
+    purse.budgets.confirm(DAY)
+
+
+def test_a_fork_does_not_pay_from_the_budget_of_a_task(tmp_path: Path) -> None:
+    purse, fork = two(tmp_path)
+    fork.budgets.reserve("f.1", Spend(usd=1.0), LIMITS)
+    fork.save()
+    purse.budgets.reserve("t1.1", Spend(usd=1.0), LIMITS)

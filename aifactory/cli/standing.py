@@ -21,10 +21,11 @@ def state(place: Place) -> BudgetState:
 
 
 def standing(place: Place) -> list[Account]:
-    """Every budget; without the limits of a configuration that cannot be read, and says so."""
+    """Every budget, forks counted in; without the limits of a configuration that cannot be read,
+    and says so."""
     import os
 
-    from aifactory import accounts, config
+    from aifactory import accounts, config, purse
     from aifactory.cli.output import note
     from aifactory.errors import InvalidInput
     from aifactory.settings import Budgets
@@ -34,4 +35,5 @@ def standing(place: Place) -> list[Account]:
     except InvalidInput as error:
         note(f"limits are left out: {error.message}")
         limits = Budgets()
-    return accounts.accounts(state(place), limits)
+    spent = purse.together(state(place), place.layout.forks.glob("*.json"))
+    return accounts.accounts(spent, limits)

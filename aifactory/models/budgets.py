@@ -8,9 +8,10 @@ was open when the daemon died counts as spent until somebody settles it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from aifactory.errors import BudgetExhausted, Cancelled
+from aifactory.errors import BudgetExhausted, Cancelled, ModelTransient
 from aifactory.model import Budget, Usage
 from aifactory.models.experience import Experience
 from aifactory.models.spend import Balance, BudgetState, Low, Reservation, Spend, balance
@@ -24,8 +25,16 @@ POLL_SECONDS = 0.2
 class Budgets:
     """The one place that says whether a call may be paid. Thread-safe."""
 
-    def __init__(self, state: BudgetState | None = None) -> None:
-        """Calls that were under way when the state was kept are doubtful: nobody saw their end."""
+    def __init__(
+        self,
+        state: BudgetState | None = None,
+        beside: Callable[[str], Spend] = lambda scope: Spend(),
+    ) -> None:
+        """Calls that were under way when the state was kept are doubtful: nobody saw their end.
+
+        `beside` says what others have taken in a scope, spent or put aside.
+        """
+        self._beside = beside
         state = (state or BudgetState()).unwatched()
         self._changed = threading.Condition()
         self._spent = dict(state.spent)
@@ -69,6 +78,17 @@ class Budgets:
             self._open[id] = reservation
             self._limits |= limits
         return reservation
+
+    def confirm(self, limits: Mapping[str, Budget]) -> None:
+        """To be called once a reservation can be seen by others: two may have reserved at once.
+
+        ModelTransient where there is not enough for both; then it has to be given back.
+        """
+        with self._changed:
+            for scope, limit in limits.items():
+                shared = self._beside(scope) != Spend()
+                if shared and _overruns(limit, self._balance(scope).taken, Spend()):
+                    raise ModelTransient(f"{scope}: another process reserved at the same time")
 
     def settle(self, id: str, actual: Spend) -> None:
         """The call ended and this is what it took; also for one that was in doubt."""
@@ -133,7 +153,8 @@ class Budgets:
         return fits
 
     def _balance(self, scope: str) -> Balance:
-        return balance(self._spent, self._open, self._doubtful, scope)
+        own = balance(self._spent, self._open, self._doubtful, scope)
+        return replace(own, spent=own.spent + self._beside(scope))
 
     def _take(self, id: str) -> Reservation:
         found = self._open.pop(id, None) or self._doubtful.pop(id, None)
