@@ -34,7 +34,6 @@ class Recorded:
     agent: str
     attempt: int
     stop: threading.Event
-    began_at: float = field(default_factory=time.monotonic)
     purpose: str = ""  # of a question beside the one for the work itself, such as `review`
     placed: set[int] = field(default_factory=set)  # steps that questions without one were given
 
@@ -75,7 +74,7 @@ class Recorded:
             told = {"left_out": list(question.cut)}
             self.factory.stream.emit("prompt.cut", self.task.task_id, self.attempt, **told)
         request = self.request(question)
-        left = self.left()
+        left = self.factory.left_of(self.task)
         terms = Terms(
             policy=RetryPolicy(seconds=min(left, RetryPolicy.seconds)),
             fallbacks=self.fallbacks(),
@@ -96,11 +95,6 @@ class Recorded:
         calls = tuple(masked_data(answer.tool_calls))
         kept = {"text": masked(answer.text), "tool_calls": calls}  # as it is recorded
         return answer.model_copy(update=kept)
-
-    def left(self) -> float:
-        """Wall seconds that the task still has; DeadlinePassed when there are none."""
-        before = self.factory.queue.records[self.task.task_id].seconds
-        return seconds_left(self.task, before + time.monotonic() - self.began_at)
 
     def waits(self, seconds: float, why: str) -> None:
         self.factory.stream.emit(
@@ -123,7 +117,7 @@ class Recorded:
             messages=tuple(map(masked_data, question.messages)),
             parameters={**settings.parameters, **question.parameters},
             api_base=settings.api_base,
-            seconds=min(settings.seconds, self.left()),
+            seconds=min(settings.seconds, self.factory.left_of(self.task)),
             stall_seconds=settings.stall_seconds,
             tools=question.tools,
             turn=self.turn(),
@@ -268,16 +262,6 @@ def room(factory: Factory, model: str | None) -> int | None:
         return None
     longest = estimate(Request("", "", name, (), settings.parameters)).completion
     return max(window // 2, window - longest)
-
-
-def seconds_left(task: Task, passed: float) -> float:
-    """Wall seconds that the task still has; DeadlinePassed when there are none."""
-    given = task.budget.seconds
-    if given is None:
-        return float("inf")
-    if passed >= given:
-        raise DeadlinePassed(f"{passed:.0f} of {given:g} seconds have passed")
-    return given - passed
 
 
 def to_json(value: object) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from pathlib import Path
 from aifactory.agents import Kinds
 from aifactory.config import Config
 from aifactory.environments import Environments
-from aifactory.errors import AifactoryError
+from aifactory.errors import AifactoryError, DeadlinePassed
 from aifactory.events import Stream
 from aifactory.flakes import Flakes
 from aifactory.forge import Forge
@@ -20,7 +21,7 @@ from aifactory.git import Remote, Repository
 from aifactory.landing import Lander
 from aifactory.layout import Layout
 from aifactory.ledger import Ledger
-from aifactory.model import State
+from aifactory.model import State, Task
 from aifactory.models import Models
 from aifactory.prompts import Prompts
 from aifactory.purse import Purse
@@ -95,6 +96,17 @@ class Factory:
     def stop_of(self, task_id: str) -> threading.Event:
         """Set to interrupt what runs for a task."""
         return self.stops.setdefault(task_id, threading.Event())
+
+    def left_of(self, task: Task) -> float:
+        """Wall seconds that the attempt under way still has; DeadlinePassed when there are none."""
+        given = task.budget.seconds
+        record = self.queue.records.get(task.task_id)
+        if given is None or record is None or record.state is not State.RUNNING:
+            return math.inf
+        worked = self.queue.worked(task.task_id)
+        if worked >= given:
+            raise DeadlinePassed(f"{worked:.0f} of {given:g} seconds have passed")
+        return given - worked
 
     def lands_later(self) -> bool:
         """Whether something verified waits to land."""

@@ -54,6 +54,7 @@ def room(
         security=config.gate.security,
         limits=sandbox.Limits(**config.sandbox.limits.model_dump()),
         timeout=config.gate.timeout,
+        left=partial(factory.left_of, task),
         stop=stop,
         on_start=partial(tell_start, factory, task.task_id, attempt),
         on_command=partial(tell_end, factory, task.task_id, attempt),

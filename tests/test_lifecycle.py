@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 
 import pytest
@@ -17,6 +18,7 @@ from aifactory.errors import (
 )
 from aifactory.model import CommandRecord, State
 from aifactory.queue import Queue
+from aifactory.sandbox import Spec
 from tests.conftest import Checkout
 from tests.house import drop, opened, whole
 
@@ -255,6 +257,21 @@ def test_no_call_is_made_without_budget(checkout: Checkout, budget: dict[str, fl
         house.work()
         assert house.model.requests == []
         assert house.state("t1") in (State.AWAITING_INPUT, State.REJECTED)
+
+
+def test_a_command_is_cut_when_the_time_of_its_task_is_up(checkout: Checkout) -> None:
+    def endless(spec: Spec) -> CommandRecord:
+        time.sleep(spec.limits.seconds)
+        return CommandRecord(argv=spec.argv, exit_code=None, timed_out=True)
+
+    drop(checkout, "t1", files=["a.py"], budget={"seconds": 1}, command_timeout=600)
+    answers, results = [whole(a_py="a\n")], {"check": endless}
+    with opened(checkout, answers, results, gate__commands=["check"]) as house:
+        house.work()
+        assert house.state("t1") is State.AWAITING_INPUT
+        assert failure_of(house.factory.queue, "t1") is FailureClass.DEADLINE
+        assert house.names("t1").count("command.finished") == 1
+        assert house.sandbox.ran[0].limits.seconds <= 1
 
 
 def test_a_cancelled_task_stops_and_can_be_taken_up_again(checkout: Checkout) -> None:

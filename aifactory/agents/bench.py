@@ -57,6 +57,7 @@ class Bench:
         record = ran(room, command, words)
         self.commands.append(record)
         room.on_command(record)
+        room.left()
         if program := record.details.get("missing_program"):
             raise PreconditionFailed(
                 f"`{command}`: the sandbox has no {program}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -47,6 +48,8 @@ class Room:
     programs stand that agents wrap; `equipment` is for what a command needs that no other does.
     `servers` are the owner's MCP servers, by name; `network` is what those reach that may, the
     machine's own by default.
+    `left` is the seconds that the task still has, whatever one command may take; it raises
+    DeadlinePassed when none are left.
     """
 
     workspace: Workspace
@@ -71,6 +74,7 @@ class Room:
     known: Known = field(default_factory=Known)
     servers: Mapping[str, Server] = field(default_factory=dict)
     network: Network | None = None
+    left: Callable[[], float] = lambda: math.inf
     stop: threading.Event | None = None
     on_start: Callable[[str], None] = lambda command: None
     on_command: Callable[[CommandRecord], None] = lambda record: None

@@ -44,12 +44,13 @@ def execute(room: Room, command: str) -> CommandRecord:
 
     The record says in `details` what was `restored` and `removed`, and names a `missing_program`
     that is not the repository's own. Raises SandboxUnusable when the cage refuses, Interrupted
-    when `room.stop` was set.
+    when `room.stop` was set, DeadlinePassed when the task's time is up.
     """
     words = split(command)
     with ThreadPoolExecutor(1) as alone:  # a layer is for the thread that lays it
         record = alone.submit(_undone, room, command, words).result()
     room.on_command(record)
+    room.left()
     return record
 
 
@@ -108,7 +109,7 @@ def spec_of(room: Room, words: tuple[str, ...]) -> Spec:
         environment={**tools.environment, **own},
         readable=tools.readable,
         network=more.network,
-        limits=replace(room.limits, seconds=room.seconds),
+        limits=replace(room.limits, seconds=min(room.seconds, room.left())),
         mounted_at=_shown_at(room),
     )
 

@@ -76,6 +76,13 @@ class Book:
                 task_id, old, event, attempt, data, artifacts, keep, fields | {"state": state}
             )
 
+    def worked(self, task_id: str) -> float:
+        """Wall seconds of a task's attempts, of one under way up to now."""
+        with self._lock:
+            record = self.records[task_id]
+            since = self._running_since.get(task_id)
+            return record.seconds + (time.monotonic() - since if since is not None else 0.0)
+
     def _worked(self, task_id: str, old: Record | None, state: State) -> dict[str, Any]:
         """The seconds of an attempt, added up when it ends."""
         if state is State.RUNNING:
