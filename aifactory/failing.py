@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from aifactory import audit, holds, pauses
+from aifactory import audit, holds, pauses, proposals
 from aifactory.enduring import pause
 from aifactory.errors import AifactoryError, FailureClass, ModelTransient
 from aifactory.factory import Factory
@@ -23,6 +23,10 @@ ASKS_OWNER = (
     FailureClass.GATE_FLAKY,
 )
 PAID = (FailureClass.STALE_BASE,)  # cost no attempt, and yet an answer
+OVER = ("task.failed", "task.refused")
+AFTER_THE_LAST = (
+    "see the evidence in `aifactory show TASK`, mend task or agent, then `aifactory retry TASK`"
+)
 REFUSES_TASK = (FailureClass.INVALID_TASK, FailureClass.UNKNOWN_AGENT)
 
 
@@ -33,6 +37,11 @@ def fail(factory: Factory, task: Task, attempt: int, stage: str, error: Aifactor
     answer = factory.ledger.artifact(task.task_id, f"response-{attempt}.json") or b""
     fields = count(record, failure, error, answer)
     event = verdict_on(factory, task, record, failure, fields)
+    kept = evidence_of(failure, error)  # with what the agent is told
+    if event == "task.failed" and failure.retryable:
+        failure = failure.model_copy(update={"next_step": AFTER_THE_LAST})
+    if event in OVER:
+        proposals.remove(factory.layout, task.task_id)
     if event == "attempt.failed":
         delay(factory, task.task_id, record, error)
     if failure.failure_class is FailureClass.GATE_BROKEN:
@@ -49,7 +58,7 @@ def fail(factory: Factory, task: Task, attempt: int, stage: str, error: Aifactor
         attempt=attempt,
         data={"failure": failure.model_dump(by_alias=True)},
         artifacts={
-            f"gate-{attempt}.json": evidence_of(failure, error),
+            f"gate-{attempt}.json": kept,
             **audit.with_records(factory.ledger, task.task_id, error.commands),
         },
         failure=failure,

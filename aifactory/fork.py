@@ -136,6 +136,8 @@ def seed(target: Ledger, history: History, source: Ledger, number: int) -> None:
         created_at=history.record.created_at,
     )
     target.save(record, {name: source.artifact(task_id, name) or b"" for name in kept})
+    for need in task.depends_on if (task := source.task(task_id)) else ():
+        target.save(Record(task_id=need, state=State.DONE), {})  # else it had not begun
 
 
 def earlier(name: str, number: int) -> bool:

@@ -18,7 +18,7 @@ OPENING = ("attempt.started",)
 def row(record: Record) -> dict[str, Any]:
     """One task as `status --json` shows it."""
     names = {"task_id", "state", "agent", "attempts", "commit", "failure", "cost_usd", "tokens"}
-    more = {"pull", "created_at", "started_at", "finished_at", "charged", "payments"}
+    more = {"pull", "created_at", "started_at", "finished_at", "charged", "payments", "reason"}
     return record.model_dump(mode="json", by_alias=True, include=names | more)
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from aifactory.errors import ModelTransient
-from aifactory.model import State
+from aifactory.model import CommandRecord, State
 from tests.conftest import Checkout
 from tests.house import drop, opened, whole
 
@@ -28,6 +28,18 @@ def test_a_stale_answer_costs_no_attempt_but_is_not_paid_for_ever(checkout: Chec
         assert record and record.failure
         assert (record.state, record.failure.failure_class) == (State.FAILED, "stale_base")
         assert (record.charged, record.calls) == (0, 3)
+
+
+def test_a_task_that_failed_says_what_a_person_does_next(checkout: Checkout) -> None:
+    drop(checkout, "t1", files=["a.py"], max_attempts=1)
+    red = {"check": CommandRecord(argv=("check",), exit_code=1)}
+    with opened(checkout, [whole(a_py="a\n")], red, gate__commands=["check"]) as house:
+        house.work()
+        record = house.factory.queue.record("t1")
+        assert record and record.failure
+        assert (record.state, record.failure.failure_class) == (State.FAILED, "gate_failed")
+        assert "aifactory retry TASK" in record.failure.next_step
+        assert not (house.factory.layout.proposals / "t1").exists()
 
 
 def test_other_answers_to_the_same_evidence_are_other_tries(checkout: Checkout) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -73,6 +74,17 @@ def test_without_a_model_the_recorded_answers_come_to_the_same(
     failed: Checkout, place: Place
 ) -> None:
     assert fork(*place, "t1", 1).outcome == "failed (answer_unusable)"
+
+
+def test_what_a_task_depends_on_is_done_in_the_fork(checkout: Checkout) -> None:
+    drop(checkout, "first", files=["first.py"])
+    drop(checkout, "t1", files=["a.py"], depends_on=["first"])
+    with opened(checkout, [whole(first_py="1\n"), whole(a_py="2\n")]) as house:
+        house.work()
+    with closing(git.discover(checkout.root)) as repository:
+        done = fork(repository, Layout(repository.root, repository.git_dir), "t1", 1)
+    assert done.outcome == "done"
+    assert b"first.py" not in done.patch
 
 
 def test_what_a_fork_came_to_lands_when_asked(failed: Checkout, place: Place) -> None:

@@ -82,7 +82,8 @@ def test_rows_and_totals_are_those_of_status() -> None:
     assert (sums["done"], sums["failed"], sums["queued"]) == (1, 1, 0)
     assert (sums["cost_usd"], sums["tokens"]) == (0.3, {"prompt": 1, "completion": 2})
     assert row(records[1])["failure"]["class"] == "gate_failed"
-    assert "reason" not in row(records[0])
+    waiting = Record(task_id="c", state=State.BLOCKED, reason="waits for `b`")
+    assert [row(one)["reason"] for one in (records[0], waiting)] == ["", "waits for `b`"]
 
 
 def test_what_needs_a_person_comes_first() -> None:

@@ -53,8 +53,8 @@ def _models(place: Place, settings: Config, planned: Sequence[Planned]) -> dict[
     from aifactory.errors import AifactoryError
     from aifactory.prompts import Prompts
 
-    prompts, found = Prompts(place.layout), {}
-    for agent in {one.agent for one in planned}:
+    prompts, found = Prompts(place.layout), {"": "-"}  # of a file that is no task
+    for agent in {one.agent for one in planned if one.agent}:
         try:
             found[agent] = (
                 prompts.load(agent).settings.model or settings.model.default or "no model"

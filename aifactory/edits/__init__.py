@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from aifactory.edits.blocks import Edits
 from aifactory.edits.names import expecting
-from aifactory.edits.parsing import parse
+from aifactory.edits.parsing import FORMATS, parse
 from aifactory.edits.steps import apply
 from aifactory.edits.tree import MemoryTree, Tree
 
-__all__ = ["Edits", "MemoryTree", "Tree", "apply", "expecting", "parse"]
+__all__ = ["FORMATS", "Edits", "MemoryTree", "Tree", "apply", "expecting", "parse"]

@@ -7,7 +7,7 @@ import json
 import sys
 from typing import Any
 
-from aifactory.edits import MemoryTree, apply, parse
+from aifactory.edits import FORMATS, MemoryTree, apply, parse
 from aifactory.errors import AifactoryError
 
 
@@ -31,11 +31,13 @@ def reply(line: bytes) -> dict[str, Any]:
 
 
 def _applied(request: dict[str, Any]) -> dict[str, Any]:
-    edits = parse(
-        request["answer"],
-        finish_reason=request.get("finish_reason") or "stop",
-        format=request.get("format") or "auto",
-    )
+    format = request.get("format") or "auto"
+    if format not in ("auto", *FORMATS):
+        known = ", ".join(FORMATS)
+        reason = f"{format!r} is no format of answers; known: {known} and auto"
+        return {"status": "unsupported", "reason": reason, "files": {}}
+    finish_reason = request.get("finish_reason") or "stop"
+    edits = parse(request["answer"], finish_reason=finish_reason, format=format)
     files = {path: base64.b64decode(data) for path, data in request["files"].items()}
     seen = {path: _bytes(data) for path, data in (request.get("seen") or {}).items()}
     changes = apply(edits, MemoryTree(files, request.get("symlinks")), seen=seen)

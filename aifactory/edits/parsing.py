@@ -12,6 +12,8 @@ from aifactory.errors import AnswerUnusable
 
 _CUT = frozenset({"length", "max_tokens", "model_length", "incomplete", "content_filter"})
 
+FORMATS = get_args(Format)
+
 
 def parse(answer: str, *, finish_reason: str = "stop", format: str = "auto") -> Edits:
     """The edits that `answer` stands for; `format` is one of the five, or `auto`.
@@ -39,7 +41,7 @@ def parse(answer: str, *, finish_reason: str = "stop", format: str = "auto") -> 
 def _format(answer: str, format: str) -> Format:
     if format == "auto":
         return recognise(answer)
-    if format not in get_args(Format):
+    if format not in FORMATS:
         raise AnswerUnusable(f"{format!r} is no format of answers")
     return cast(Format, format)
 

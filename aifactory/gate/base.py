@@ -47,9 +47,8 @@ class Room:
     finding is red. `known` remembers what commands did on other trees. `programs` are where the
     programs stand that agents wrap; `equipment` is for what a command needs that no other does.
     `servers` are the owner's MCP servers, by name; `network` is what those reach that may, the
-    machine's own by default.
-    `left` is the seconds that the task still has, whatever one command may take; it raises
-    DeadlinePassed when none are left.
+    machine's own by default. `left` is the seconds that the task still has, whatever one command
+    may take; it raises DeadlinePassed when none are left.
     """
 
     workspace: Workspace

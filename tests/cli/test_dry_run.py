@@ -22,6 +22,12 @@ def test_the_order_and_the_cost_are_told_and_nothing_runs(shop: Shop) -> None:
     assert shop.checkout.git("for-each-ref") == before
 
 
+def test_a_file_that_is_no_task_has_no_agent(shop: Shop) -> None:
+    shop.checkout.write({"tasks/bad.json": "{"})
+    done = shop.run("run", "--dry-run")
+    assert done.out.splitlines()[1].split()[:3] == ["bad", "-", "-"]
+
+
 def test_the_forecast_as_json(shop: Shop) -> None:
     shop.write_task("only", assignee="nobody")
     said = shop.run("run", "--dry-run", "--jobs", "2", "--json").json

@@ -27,6 +27,11 @@ def test_exec_passes_streams_and_exit_code_through(shop: Shop) -> None:
     assert (made.stat().st_uid, workspace.stat().st_uid) == (os.getuid(), os.getuid())
 
 
+def test_exec_knows_its_cages_by_name(shop: Shop) -> None:
+    done = shop.run("sandbox", "exec", ".", "--backend", "none", "--", "true")
+    assert done.code == 2 and "firejail" in done.err
+
+
 def test_exec_is_caged(shop: Shop) -> None:
     workspace = shop.home / "workspace"
     workspace.mkdir()

@@ -13,7 +13,7 @@ from tests.cli.conftest import Shop
 
 ROW = {
     "task_id", "state", "agent", "attempts", "commit", "failure", "cost_usd", "tokens",
-    "created_at", "started_at", "finished_at", "charged", "payments",
+    "created_at", "started_at", "finished_at", "charged", "payments", "reason",
 }  # fmt: skip
 
 

@@ -42,6 +42,13 @@ def test_requests_are_answered_in_order() -> None:
     assert refused["files"] == broken["files"] == {}
 
 
+def test_another_format_is_not_supported() -> None:
+    whole = "a.py\n```\ny\n```\n"
+    unknown, unasked = _talk(_request(whole, format="ed"), _request(whole, format=None))
+    assert unknown["status"] == "unsupported" and "search_replace" in unknown["reason"]
+    assert unasked["status"] == "applied"
+
+
 def test_what_the_model_saw_is_the_base() -> None:
     seen = {"a.py": base64.b64encode(b"old\n").decode()}
     (reply,) = _talk(_request("a.py\n```\ny\n```\n", seen=seen))
