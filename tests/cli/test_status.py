@@ -13,7 +13,7 @@ from tests.cli.conftest import Shop
 
 ROW = {
     "task_id", "state", "agent", "attempts", "commit", "failure", "cost_usd", "tokens",
-    "created_at", "started_at", "finished_at", "charged", "payments", "reason",
+    "created_at", "started_at", "finished_at", "charged", "payments", "reason", "pull",
 }  # fmt: skip
 
 
