@@ -21,7 +21,9 @@ PREFIX = "AIFACTORY_"
 DEFAULT = "default"
 _SHORT = {"AIFACTORY_MODEL": "model.default", "AIFACTORY_API_BASE": "model.api_base"}
 _NOT_SETTINGS = frozenset({"AIFACTORY_CACHE_DIR", "AIFACTORY_FAILPOINTS"})
-_USERS_OWN = frozenset({"agents.programs", "agents.trusted"})  # not for a repository to say
+_USERS_OWN = frozenset(  # not for a repository to say
+    {"agents.programs", "agents.trusted", "forge.token_variable"}
+)
 _MOST_BYTES = 1 << 20
 
 

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,7 @@ from aifactory.errors import AifactoryError, Bug, LockHeld
 from aifactory.events import Reader, Stream
 from aifactory.factory import Factory, OneForge, OneSandbox
 from aifactory.flakes import Flakes
-from aifactory.forge import Forge
-from aifactory.git import Remote, Repository
+from aifactory.git import Repository
 from aifactory.journal import Journal
 from aifactory.layout import Layout
 from aifactory.ledger import Ledger
@@ -126,7 +124,7 @@ def assemble(
     prices = settings.model.prices
     models = stack.enter_context(Gateway(repository.root, prices=prices, through=around.model))
     cage = OneSandbox(around.sandbox(lambda: cage_of(settings)))
-    remote = remote_of(repository, settings)
+    remote = forge.remote_of(repository, settings, os.environ)
     workspaces = Workspaces(repository, layout, sandbox.owner)
     stack.callback(workspaces.close)
     return Factory(
@@ -146,7 +144,7 @@ def assemble(
         lander=landing.Lander(repository, layout, journal),
         target=target,
         environments=Environments(layout, cage),
-        forge=OneForge(partial(forge_of, settings, remote)),
+        forge=OneForge(lambda: forge.connected(settings, remote.url, os.environ)),
         remote=remote,
         python=gate.interpreter(settings.environment.python, repository.root),
         defect=options.defect,
@@ -167,15 +165,6 @@ def cage_of(settings: config.Config) -> sandbox.Sandbox:
     weak = settings.policy.accept_weak_limits
     choose = sandbox.choose if weak else sandbox.choose_strong
     return choose(settings.sandbox.backend)
-
-
-def remote_of(repository: Repository, settings: config.Config) -> Remote:
-    token = os.environ.get(settings.forge.token, "").strip()
-    return Remote(repository, settings.forge.remote, token)
-
-
-def forge_of(settings: config.Config, remote: Remote) -> Forge:
-    return forge.connected(settings.forge, remote.url, os.environ)
 
 
 def tell_recovered(stream: Stream, found: Iterable[landing.Recovery]) -> None:

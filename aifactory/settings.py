@@ -209,9 +209,16 @@ class Forge(Section):
     api_url: Text | None = Field(
         None, description="Address of the forge's API; unset: GitHub's for the remote's host."
     )
-    token: Annotated[
-        str, StringConstraints(pattern=r"^(?:[A-Za-z]\w*_)?(?:TOKEN|KEY|SECRET|PASSWORD)$")
-    ] = Field("GITHUB_TOKEN", description="The environment variable that holds the token.")
+    token_variable: (
+        Annotated[
+            str, StringConstraints(pattern=r"^(?:[A-Za-z]\w*_)?(?:TOKEN|KEY|SECRET|PASSWORD)$")
+        ]
+        | None
+    ) = Field(
+        None,
+        description="Where the token stands in the environment; unset: GITHUB_TOKEN for github.com,"
+        " GH_ENTERPRISE_TOKEN for others. Only in the user's own file.",
+    )
     prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*/$")] = Field(
         "aifactory/", description="What the names of our branches begin with."
     )

@@ -116,6 +116,23 @@ def test_the_model_needs_a_key_or_a_file(
     assert all(value not in found.message for value in environ.values())
 
 
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({}, "GITHUB_TOKEN is not set"),
+        ({"GITHUB_TOKEN": "canary_0123456789"}, "cannot be reached"),
+    ],
+)
+def test_a_forge_that_cannot_be_worked_with(
+    checkout: Checkout, environ: dict[str, str], said: str
+) -> None:
+    assert look("forge", ground_of(checkout))[0].level == "ok"  # nothing lands by it
+    config = '[land]\nmode = "pr"\n[forge]\nrepository = "a/b"\napi_url = "http://localhost:9"\n'
+    found = {one.name: one for one in examine(ground_of(checkout, config, **environ))}["forge"]
+    assert (found.level, said in found.message) == ("fail", True), found
+    assert found.remedy and "canary" not in found.message
+
+
 def test_no_model_and_an_own_server(checkout: Checkout) -> None:
     assert look("model", ground_of(checkout, ""))[0].level == "fail"
     with FakeProvider({}) as provider:

@@ -16,6 +16,18 @@ from tests.test_auto_agent import DAEMON
 
 CLEAN = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")}
 
+FORGE = """
+[model]
+default = "scripted/answers.json"
+[gate]
+security = "off"
+[land]
+mode = "pr"
+[forge]
+repository = "ada/repo"
+api_url = "http://localhost:9"
+"""
+
 
 def once(checkout: Checkout) -> tuple[int, list[dict[str, Any]]]:
     """The exit code and the events of a run until nothing is runnable, with no key anywhere."""
@@ -87,3 +99,18 @@ def test_another_agent_goes_on_while_one_pauses(checkout: Checkout) -> None:
     assert code == 1
     assert [event["agent"] for event in of(events, "agent.paused")] == ["odd"]
     assert states(checkout) == {"bad": "failed", "bad2": "queued", "good": "done"}
+
+
+def test_verified_work_waits_for_a_forge_without_a_token(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(CLEAN, "GITHUB_TOKEN", raising=False)
+    answers = {"tasks": {"t1": [{"text": whole(a_py="a = 1\n")}]}}
+    checkout.commit({"answers.json": json.dumps(answers), "aifactory.toml": FORGE})
+    drop(checkout, "t1", files=["a.py"])
+    code, events = once(checkout)
+    assert (code, states(checkout)) == (8, {"t1": "ready"})
+    told = of(events, "forge.unusable")[0]
+    assert told["problems"] == "GITHUB_TOKEN is not set in the environment"
+    assert "export GITHUB_TOKEN" in told["next_step"]
+    assert told["problems"] in of(events, "landing.waits")[0]["reason"]

@@ -8,7 +8,6 @@ from pathlib import Path
 from aifactory import forge as forges
 from aifactory import journal
 from aifactory.doctor.ground import FAIL, OK, WARN, Finding, Ground
-from aifactory.git import Remote
 from aifactory.git import identity as known
 from aifactory.pulse import pulse
 
@@ -62,9 +61,8 @@ def forge(ground: Ground) -> Iterator[Finding]:
     if ground.config.land.mode != "pr":
         yield Finding("forge", OK, 'not asked: [land] mode is not "pr"')
         return
-    token = ground.environ.get(settings.token, "").strip()
-    remote = Remote(ground.repository, settings.remote, token)
-    connected = forges.connected(settings, remote.url, ground.environ)
+    remote = forges.remote_of(ground.repository, ground.config, ground.environ)
+    connected = forges.connected(ground.config, remote.url, ground.environ)
     who = connected.check()
     branch = ground.config.land.branch or ground.repository.target().removeprefix("refs/heads/")
     if remote.tip(branch):

@@ -6,28 +6,35 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from aifactory.config import Config
 from aifactory.errors import ForgeRefused
-from aifactory.settings import Forge as Settings
 
+FILE = "aifactory.toml"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _SCP = re.compile(r"(?:[^/@:]+@)?(?P<host>[^/:]+):(?P<path>[^/].*)")  # git@github.com:owner/name
 
 
 @dataclass(frozen=True)
 class Place:
-    """`api_url` has no slash at its end."""
+    """`api_url` has no slash at its end. `git_host`: whom Git may give the token, `""`: nobody."""
 
     owner: str
     name: str
     api_url: str
+    token_variable: str = "GITHUB_TOKEN"
+    git_host: str = ""
 
     @property
     def full_name(self) -> str:
         return f"{self.owner}/{self.name}"
 
 
-def place_of(settings: Settings, remote_url: str) -> Place:
-    """ForgeRefused where neither the remote nor the settings say which repository is meant."""
+def place_of(config: Config, remote_url: str) -> Place:
+    """ForgeRefused where neither the remote nor the settings say which repository is meant.
+
+    The remote is the user's. aifactory.toml comes with the repository and sends no token elsewhere.
+    """
+    settings = config.forge
     host, path = located(remote_url)
     full_name = settings.repository or path
     api_url = settings.api_url or (api_of(host) if host else "")
@@ -41,8 +48,17 @@ def place_of(settings: Settings, remote_url: str) -> Place:
             f"the remote {settings.remote!r} names no host of a forge",
             next_step="set [forge] api_url",
         )
+    api_host = urlsplit(checked(api_url)).hostname or ""
+    belongs = bool(host) and api_host in (host, f"api.{host}")
+    if not belongs and api_host not in LOOPBACK and config.origin("forge.api_url") == FILE:
+        raise ForgeRefused(
+            f"{FILE} names the forge {api_host}, the remote {settings.remote!r} another host",
+            next_step="if you trust it, say so yourself: AIFACTORY_FORGE_API_URL, or your own file",
+        )
+    public = api_host == "api.github.com" or api_host in LOOPBACK
+    variable = settings.token_variable or ("GITHUB_TOKEN" if public else "GH_ENTERPRISE_TOKEN")
     owner, _, name = full_name.partition("/")
-    return Place(owner, name, checked(api_url))
+    return Place(owner, name, api_url.rstrip("/"), variable, host if belongs else "")
 
 
 def located(remote_url: str) -> tuple[str, str]:
@@ -72,4 +88,4 @@ def checked(api_url: str) -> str:
             f"{api_url!r} is no https address: the token would be sent in the clear",
             next_step="set [forge] api_url to an address that begins with https://",
         )
-    return api_url.rstrip("/")
+    return api_url

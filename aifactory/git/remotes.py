@@ -40,11 +40,12 @@ REFUSED = re.compile(
 
 @dataclass(frozen=True)
 class Remote:
-    """One remote of the repository, by name; `token` is for hosts that are asked by HTTPS."""
+    """One remote of the repository, by name; `token` is for `host` alone, by HTTPS."""
 
     repository: Repository
     name: str
     token: str = field(default="", repr=False)
+    host: str = ""
 
     @property
     def url(self) -> str:
@@ -102,7 +103,7 @@ class Remote:
         env = {name: os.environ[name] for name in NETWORK if name in os.environ}
         env |= {"GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=20"}
         parts = urlsplit(url)
-        if self.token and parts.scheme == "https":
+        if self.token and parts.scheme == "https" and parts.hostname == self.host:
             host = parts.netloc.rpartition("@")[2]
             settings = {"credential.helper": "", f"credential.https://{host}.helper": HELPER}
             env |= more_settings(self.repository.environment(), settings) | {TOKEN: self.token}

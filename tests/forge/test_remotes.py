@@ -89,7 +89,7 @@ def test_the_token_goes_to_the_host_alone_that_asks(
     spy.chmod(0o755)
     monkeypatch.setenv("PATH", f"{spy.parent}:{os.environ['PATH']}")
     checkout.git("remote", "add", "origin", "https://git.example.org/ada/repo.git")
-    Remote(discover(checkout.root), "origin", TOKEN).tip("main")
+    Remote(discover(checkout.root), "origin", TOKEN, HOSTS[0]).tip("main")
     arguments, rest = log.read_text().split("\n", 1)
     mine, _, other = rest.partition("fatal")
     assert TOKEN not in arguments
