@@ -54,7 +54,7 @@ def test_the_next_start_reads_only_what_is_new(
 
     def seen(self: Repository, *arguments: str, **options: object) -> bytes:
         ranges.extend([arguments[-2:]] if arguments[0] == "log" else [])
-        return run(self, *arguments, **options)  # type: ignore[arg-type]  # passed on as it came
+        return run(self, *arguments, **options)
 
     monkeypatch.setattr(Repository, "run", seen)
     annals = Annals(repository, MAIN, kept)

@@ -25,7 +25,7 @@ def text_of(page: str) -> str:
 
 def commands() -> set[str]:
     """The first words that `aifactory` takes, as its help lists them."""
-    return set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]  # it is a group
+    return set(typer.main.get_command(app).commands)
 
 
 def test_written_pages_are_current() -> None:

@@ -384,7 +384,7 @@ def test_a_gate_that_was_red_before_is_not_charged_and_waits_for_the_base(
         assert house.attempt("t1") is State.READY
         assert house.land("t1") is State.DONE
         assert len(house.model.requests) == 1  # the answer was paid for once
-        assert house.factory.queue.record("t1").attempts == 1  # type: ignore[union-attr]
+        assert house.factory.queue.record("t1").attempts == 1
 
 
 def test_a_broken_gate_is_looked_at_again_later_and_after_a_restart(checkout: Checkout) -> None:

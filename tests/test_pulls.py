@@ -325,7 +325,7 @@ def test_a_retried_task_opens_another_pull_request(hub: Hub) -> None:
 @pytest.mark.parametrize("error", [ForgeDown("nobody answers"), ForgeDenied("a bad token")])
 def test_a_forge_that_does_not_work_is_waited_for(hub: Hub, error: Exception) -> None:
     with road(hub) as house:
-        hub.forge.troubles = [error] * 100  # type: ignore[list-item]  # both are of that family
+        hub.forge.troubles = [error] * 100
         record = work(house)
         assert record.state is State.READY
         assert record.reason.startswith(str(error))

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from aifactory.agents.bench import Bench
 from aifactory.model import Answer, Budget, Proposal, Task, Work
+from aifactory.prompts import Prompt
 from aifactory.tree import GitTree
 
 
@@ -98,6 +99,17 @@ class Job:
 def label(attempt: int, step: int) -> str:
     """How the artifacts of a step are called: `3`, and from the second step on `3-2`."""
     return str(attempt) if step == 1 else f"{attempt}-{step}"
+
+
+class FileAgent:
+    """What agents that ship have of their file."""
+
+    protocol = 1
+
+    def __init__(self, prompt: Prompt) -> None:
+        self.name = prompt.name
+        self.scope = prompt.settings.scope
+        self.prompt = prompt
 
 
 class Agent(Protocol):

@@ -14,14 +14,15 @@ from typing import Any, Protocol
 from aifactory.agents.base import Agent, Job
 from aifactory.errors import AifactoryError, FailureClass, InvalidInput
 from aifactory.model import Proposal, sha256
-from aifactory.prompts import Prompt, Prompts, Settings
+from aifactory.prompts import BrokenPrompt, Prompt, Prompts, Settings
 from aifactory.settings import Agents
 
 PROTOCOL = 1
 GROUP = "aifactory.agents"
+TOOLS = "tools"
 SHIPPED = {
     "model": "one_shot:OneShot",
-    "tools": "tool_loop:ToolLoop",
+    TOOLS: "tool_loop:ToolLoop",
     "handoff": "handoff:Handoff",
     "recipe": "recipe:Recipe",
     "revert": "revert:Revert",
@@ -152,6 +153,8 @@ def find(name: str, prompts: Prompts, kinds: Kinds | None = None) -> Agent:
     kinds = kinds or Kinds()
     alone = name in kinds.names() and name not in prompts.names()
     prompt = bare(name) if alone else prompts.load(name)
+    if prompt.settings.servers and prompt.settings.kind in SHIPPED.keys() - {TOOLS}:
+        raise BrokenPrompt(f"{prompt.path}: front matter: only kind {TOOLS} has `servers`")
     kind = kinds.kind(prompt.settings.kind)
     try:
         agent = kind(prompt)

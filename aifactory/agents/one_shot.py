@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from aifactory import edits
-from aifactory.agents.base import Job, Question, Turn
+from aifactory.agents.base import FileAgent, Job, Question, Turn
 from aifactory.agents.material import variables
 from aifactory.agents.trimming import Material, Messages, fitting
 from aifactory.model import Answer, Change, Proposal, sha256
@@ -15,14 +15,7 @@ from aifactory.prompts import Prompt, fence
 from aifactory.tree import GitTree
 
 
-class OneShot:
-    protocol = 1
-
-    def __init__(self, prompt: Prompt) -> None:
-        self.name = prompt.name
-        self.scope = prompt.settings.scope
-        self.prompt = prompt
-
+class OneShot(FileAgent):
     def propose(self, job: Job) -> Proposal:
         answer = self.ask(job)
         parsed = edits.parse(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from aifactory.agents.base import Job
+from aifactory.agents.base import FileAgent, Job
 from aifactory.agents.bench import Bench
 from aifactory.agents.material import variables
 from aifactory.errors import AnswerUnusable
@@ -17,15 +17,11 @@ from aifactory.prompts import BrokenPrompt, Prompt
 FILES = "{files}"
 
 
-class Recipe:
-    protocol = 1
-
+class Recipe(FileAgent):
     def __init__(self, prompt: Prompt) -> None:
         if not prompt.settings.commands:
             raise BrokenPrompt(f"{prompt.path}: front matter: kind recipe needs `commands`")
-        self.name = prompt.name
-        self.scope = prompt.settings.scope
-        self.prompt = prompt
+        super().__init__(prompt)
 
     def propose(self, job: Job) -> Proposal:
         work = job.do(1, lambda: self.work(job))

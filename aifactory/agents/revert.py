@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from aifactory.agents.base import Job
+from aifactory.agents.base import FileAgent, Job
 from aifactory.errors import PreconditionFailed, StaleBase
 from aifactory.model import Change, Proposal, Task, sha256
-from aifactory.prompts import Prompt
 from aifactory.proposals import rebase
 from aifactory.tree import FILES, GitTree
 
 NEXT_STEP = "take it back by hand, or describe a task that does"
 
 
-class Revert:
+class Revert(FileAgent):
     """The task's `inputs` name the `commit` and its `parent`, "" for the first commit."""
-
-    protocol = 1
-
-    def __init__(self, prompt: Prompt) -> None:
-        self.name = prompt.name
-        self.scope = prompt.settings.scope
-        self.prompt = prompt
 
     def propose(self, job: Job) -> Proposal:
         told = inverse(job.task, job.tree)

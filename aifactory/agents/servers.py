@@ -12,7 +12,7 @@ from aifactory.errors import AnswerUnusable
 from aifactory.mcp import ServerBroken, Tool, chosen, refusal, told
 from aifactory.model import CommandRecord, sha256
 
-MOST_TOOLS = 100  # that a model is told of
+MOST_TOOLS, MOST_TOLD = 100, 100_000  # that a model is told of; characters of it
 MOST_BREAKS = 3  # of one server in one attempt
 ALL = "*"
 
@@ -49,12 +49,14 @@ class Servers:
         Raises ServerBroken for a server that does not start or has no such tool.
         """
         found = [tool for server in self._globs for tool in self._listed(server)]
-        if len(found) > MOST_TOOLS:
+        listing = tuple(tool.to_json() for tool in found)
+        if len(listing) > MOST_TOOLS or sum(map(len, listing)) > MOST_TOLD:
             raise ServerBroken(
-                f"{len(found)} tools of MCP servers are more than the {MOST_TOOLS} of an attempt",
+                f"{len(listing)} tools of MCP servers are too much to tell a model: "
+                f"at most {MOST_TOOLS}, of {MOST_TOLD} characters",
                 next_step="name fewer in `servers` of the prompt file: server/tool",
             )
-        return tuple(tool.to_json() for tool in found)
+        return listing
 
     def learn(self, listing: Sequence[str]) -> None:
         """What the tools of this attempt are."""

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
-from aifactory.agents.base import Job, Question, Turn
+from aifactory.agents.base import FileAgent, Job, Question, Turn
 from aifactory.agents.bench import Bench
 from aifactory.agents.calls import Call, bounded, calls_of, fitted, told
 from aifactory.agents.draft import Draft
@@ -25,7 +25,7 @@ from aifactory.agents.trimming import Material, fitting
 from aifactory.errors import AnswerUnusable, AttemptFailed, InvalidInput
 from aifactory.mcp import ServerBroken
 from aifactory.model import Answer, Change, Proposal, Work
-from aifactory.prompts import Prompt, fence
+from aifactory.prompts import fence
 
 FINISH, FINISHED = "finish", "finished"
 SAME = 3  # equal calls with equal results on equal files that end an attempt
@@ -33,14 +33,7 @@ LAST = 5  # steps before the end at which the model is told
 PATCH = 20_000  # characters of an earlier attempt's change that are shown
 
 
-class ToolLoop:
-    protocol = 1
-
-    def __init__(self, prompt: Prompt) -> None:
-        self.name = prompt.name
-        self.scope = prompt.settings.scope
-        self.prompt = prompt
-
+class ToolLoop(FileAgent):
     def propose(self, job: Job) -> Proposal:
         with Session(self, job) as session:
             for step in range(1, self.prompt.settings.steps + 1):

@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from aifactory.agents.base import Job
+from aifactory.agents.base import FileAgent, Job
 from aifactory.agents.bench import Bench
 from aifactory.agents.installed import tools_for
 from aifactory.agents.material import variables
@@ -42,15 +42,11 @@ VARIABLES = {
 }
 
 
-class Wrapped:
-    protocol = 1
-
+class Wrapped(FileAgent):
     def __init__(self, prompt: Prompt) -> None:
         if len(prompt.settings.commands) != 1:
             raise BrokenPrompt(f"{prompt.path}: front matter: kind wrapped needs one of `commands`")
-        self.name = prompt.name
-        self.scope = prompt.settings.scope
-        self.prompt = prompt
+        super().__init__(prompt)
 
     def propose(self, job: Job) -> Proposal:
         work = job.do(1, lambda: self.work(job))

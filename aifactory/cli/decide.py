@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aifactory.cli.options import DryRun, Json, Repo, TaskId, complete_task
+from aifactory.cli.options import DryRun, Json, Reason, Repo, TaskId, complete_task
 from aifactory.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ Tasks = Annotated[
         metavar="TASK...", help="Ids, or unique beginnings.", autocompletion=complete_task
     ),
 ]
-Reason = Annotated[str, typer.Option(help="Why; it is kept with the task.")]
 
 
 @dataclass(frozen=True)

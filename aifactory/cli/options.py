@@ -20,6 +20,7 @@ def complete_task(incomplete: str) -> list[str]:
         return []
 
 
+Reason = Annotated[str, typer.Option(help="Why; it is kept with the task.")]
 Repo = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="The repository; default: the one you are in."),

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from aifactory.cli.options import DryRun, Json, Repo, TaskId
+from aifactory.cli.options import DryRun, Json, Reason, Repo, TaskId
 
 if TYPE_CHECKING:
     from aifactory.cli.place import Place
     from aifactory.model import Record, Task
 
-Reason = Annotated[str, typer.Option(help="Why; it is kept with the task.")]
 POLL_SECONDS = 0.3
 
 

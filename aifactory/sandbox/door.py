@@ -42,7 +42,7 @@ class Door(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
     def process_request_thread(self, request: object, client_address: object) -> None:
         try:
-            super().process_request_thread(request, client_address)  # type: ignore[arg-type]
+            super().process_request_thread(request, client_address)  # type: ignore[arg-type]  # as they came
         finally:
             self._room.release()
 

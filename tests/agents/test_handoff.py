@@ -120,7 +120,7 @@ def test_nothing_is_asked_any_more_once_it_is_settled(checkout: Checkout, verb: 
     with opened(checkout) as house:
         asked(house, "t1")
         data = {"text": whole(a_py="a = 1\n"), "attempt": 1}
-        requests.post(house.factory.layout, verb, "t1", data)  # type: ignore[arg-type]  # both are
+        requests.post(house.factory.layout, verb, "t1", data)
         house.work()
         assert not proposals.question_at(house.factory.layout, "t1").exists()
 

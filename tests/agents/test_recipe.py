@@ -59,7 +59,7 @@ def test_what_the_commands_change_lands(checkout: Checkout) -> None:
         assert house.model.requests == []
         [spec] = house.sandbox.ran
         assert spec.argv[1:] == ("upgrade.py", "a.py", "b.py")
-        assert {"work-1.json", "commands.jsonl"} <= set(house.factory.ledger.find("t1").artifacts)  # type: ignore[union-attr]
+        assert {"work-1.json", "commands.jsonl"} <= set(house.factory.ledger.find("t1").artifacts)
         ran = len(house.sandbox.ran)
         (found,) = replay(house.factory.repository, house.factory.layout, "t1")
         assert found.same and len(house.sandbox.ran) == ran

@@ -196,3 +196,19 @@ def test_a_wish_for_servers_must_be_one(checkout: Checkout) -> None:
     with opened(checkout, [EDIT, DONE]) as house:
         house.work()
         assert "servers.0" in why(house)[1]
+
+
+def test_only_the_tool_loop_has_servers(checkout: Checkout) -> None:
+    checkout.commit({"prompts/clerk.md": PROMPT.format(servers="[desk]").replace("tools", "model")})
+    with opened(checkout, [EDIT, DONE]) as house:
+        house.work()
+        assert "only kind tools has `servers`" in why(house)[1]
+        assert house.model.requests == []
+
+
+def test_more_than_a_model_can_be_told_is_refused(checkout: Checkout) -> None:
+    checkout.commit({"prompts/clerk.md": PROMPT.format(servers="[desk]")})
+    with opened(checkout, [EDIT, DONE]) as house:
+        serving(house, FakeServer({f"look{number}": look for number in range(101)}))
+        house.work()
+        assert "101 tools of MCP servers are too much to tell a model" in why(house)[1]

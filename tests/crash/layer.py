@@ -47,7 +47,7 @@ def install(before: See, after: See) -> None:
 
     for name in (*NAMES, *DATA, "fsync"):
         setattr(os, name, seen(name, getattr(os, name)))
-    files._renameat2 = seen("rename", files._renameat2)  # type: ignore[assignment]  # a seam for tests
+    files._renameat2 = seen("rename", files._renameat2)
 
     run = Repository.run
 
@@ -60,7 +60,7 @@ def install(before: See, after: See) -> None:
         after("git", (self, verb, arguments))
         return out
 
-    Repository.run = run_seen  # type: ignore[method-assign]  # a seam for tests
+    Repository.run = run_seen
 
 
 def invisible(kind: str, arguments: tuple[Any, ...]) -> bool:

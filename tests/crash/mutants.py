@@ -56,7 +56,7 @@ def _no_begin() -> None:
     def begin(self: Journal, op: str, intent: dict[str, Any]) -> None:
         self.pending = {"t": "begin", "op": op, **intent}
 
-    Journal.begin = begin  # type: ignore[method-assign]
+    Journal.begin = begin
 
 
 def _undo_always() -> None:
@@ -75,7 +75,7 @@ def _careless_swap() -> None:
         fresh.unlink()
         return True
 
-    swap._Swap._exchange = _exchange  # type: ignore[method-assign]
+    swap._Swap._exchange = _exchange
 
 
 def _no_git_sync() -> None:
@@ -95,8 +95,8 @@ def _late_begin() -> None:
         begin(*waiting.pop())
         return kept
 
-    Journal.begin = hold  # type: ignore[method-assign]
-    landing.bring = then  # type: ignore[attr-defined]
+    Journal.begin = hold
+    landing.bring = then
 
 
 def _early_index() -> None:
@@ -122,7 +122,7 @@ def _early_ref_delete() -> None:
             self._write_ledger(closed)
         return len(closed)
 
-    Ledger.archive = archive  # type: ignore[method-assign]
+    Ledger.archive = archive
 
 
 def _answer_forgotten() -> None:
@@ -131,7 +131,7 @@ def _answer_forgotten() -> None:
     def forgetful(self: Ledger, task_id: str, name: str) -> bytes | None:
         return None if name.startswith("response-") else artifact(self, task_id, name)
 
-    Ledger.artifact = forgetful  # type: ignore[method-assign]
+    Ledger.artifact = forgetful
 
 
 def _told_too_early() -> None:
@@ -142,7 +142,7 @@ def _told_too_early() -> None:
             layer.say(f"ACK {candidate.task_id}")
         return land_many(self, candidates)
 
-    Lander.land_many = early  # type: ignore[method-assign]
+    Lander.land_many = early
 
 
 def _number_again() -> None:
@@ -153,7 +153,7 @@ def _number_again() -> None:
             fields |= {"attempt": 1, "attempts": 1}
         return change(self, task_id, event, **fields)
 
-    Queue.change = again  # type: ignore[method-assign]
+    Queue.change = again
     begin = lifecycle.begin
     lifecycle.begin = lambda *given: (1, begin(*given)[1])
 

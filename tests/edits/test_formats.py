@@ -144,7 +144,7 @@ def test_edits_are_values() -> None:
     edits = parse("a.py\n```\nx\n```\n")
     assert isinstance(edits, Edits)
     with pytest.raises(AttributeError):
-        edits.summary = "other"  # type: ignore[misc]  # that is the test
+        edits.summary = "other"
 
 
 def test_a_second_text_for_a_file_is_refused() -> None:

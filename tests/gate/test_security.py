@@ -72,7 +72,7 @@ def test_less_than_the_threshold_and_off(make_room: MakeRoom) -> None:
 def test_a_scanner_that_says_nothing_is_a_broken_gate(make_room: MakeRoom, said: str) -> None:
     record = CommandRecord(argv=("bandit",), exit_code=0, output=said)
     sandbox = FakeSandbox(default=0)
-    sandbox.run = lambda spec, stop=None: record  # type: ignore[method-assign]
+    sandbox.run = lambda spec, stop=None: record
     room = room_on(make_room, {}, {"a.py": "x = 1\n"}, security="high", sandbox=sandbox)
     with pytest.raises(GateBroken, match="bandit gave no findings"):
         judged(room)

@@ -12,7 +12,7 @@ from aifactory.sandbox.confined import BACKENDS, Confined
 from tests.sandbox.lab import ATTEMPTS as FOLDER
 from tests.sandbox.lab import PYTHON, ROOT, Lab, laboratory
 
-import run  # type: ignore[import-not-found] # isort: skip - `lab` put its folder on the path
+import run  # isort: skip - `lab` put its folder on the path
 
 NAMES = list(run.ATTEMPTS)
 # What an ordinary user can plant, and so prove, is less.

@@ -127,7 +127,10 @@ def test_a_guard_that_can_be_killed_takes_all_along(
 ) -> None:
     """As on a kernel whose Landlock does not keep signals back."""
     source = guarded._source
-    unlocked = lambda name: source(name).replace("    restrict_paths(plan)\n", "")  # noqa: E731
+
+    def unlocked(name: str) -> str:
+        return source(name).replace("    restrict_paths(plan)\n", "")
+
     monkeypatch.setattr(guarded, "_source", unlocked)
     monkeypatch.setattr(firejail, "guard_can_be_killed", lambda: True)
     guarded._bundle.cache_clear()

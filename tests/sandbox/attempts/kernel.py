@@ -59,7 +59,7 @@ CALLS = {
 
 
 def call(name: str, arguments: tuple[object, ...], needs: str) -> None:
-    add(f"call-{name}", lambda lab: reached(*arguments), needs)  # type: ignore[arg-type] # mixed
+    add(f"call-{name}", lambda lab: reached(*arguments), needs)
 
 
 for _needs, _calls in CALLS.items():

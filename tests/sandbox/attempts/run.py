@@ -6,10 +6,10 @@ import json
 import os
 import sys
 
-import files  # noqa: F401 - each registers its attempts
-import kernel  # noqa: F401
-import network  # noqa: F401
-import processes  # noqa: F401
+import files  # noqa: F401 - registers its attempts
+import kernel  # noqa: F401 - registers its attempts
+import network  # noqa: F401 - registers its attempts
+import processes  # noqa: F401 - registers its attempts
 from base import ATTEMPTS, made_it
 
 if __name__ == "__main__":
