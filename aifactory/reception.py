@@ -149,7 +149,10 @@ def back(
         failing.give_up(factory, task, record.attempts, Failure.of(error, "pull request"), error)
         return
     noted = known.model_copy(update={"returned": returned, "heard": heard})
-    factory.queue.note(task.task_id, "pull.returned", data={"reason": why}, pull=noted)
+    told_why = {"reason": why}
+    factory.queue.note(
+        task.task_id, "pull.returned", attempt=record.attempts, data=told_why, pull=noted
+    )
     error = GateFailed(told(pull, why), evidence=evidence)
     failing.fail(factory, task, record.attempts, "pull request", error)
 
@@ -170,7 +173,10 @@ def _renewed(factory: Factory, record: Record, pull: PullRequest) -> bool:
 def merge(factory: Factory, forge: Forge, record: Record, pull: PullRequest) -> None:
     """Merge the very commit that was verified and that all checks are green on."""
     known = pull_of(record).model_copy(update={"merging": pull.head})
-    factory.queue.note(record.task_id, "pull.merging", data={"commit": pull.head}, pull=known)
+    intended = {"commit": pull.head}
+    factory.queue.note(
+        record.task_id, "pull.merging", attempt=record.attempts, data=intended, pull=known
+    )
     failpoints.hit("pull.merging")
     subject, body = subject_and_body(factory, record)
     method = factory.config.forge.method

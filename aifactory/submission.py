@@ -86,13 +86,14 @@ def verified_on(factory: Factory, record: Record, tip: str) -> str:
 
 def pushed(factory: Factory, task_id: str, known: Pull, commit: str) -> None:
     """Set our branch to a commit. One that holds somebody else's work is left alone."""
+    attempt = factory.queue.records[task_id].attempts
     there = factory.remote.tip(known.branch)
     if there not in ("", commit, known.head, known.pushing):
         _check_ours(factory, task_id, known, there)
     if there != commit:
         intended = known.model_copy(update={"pushing": commit})
         told = {"branch": known.branch, "commit": commit}
-        factory.queue.note(task_id, "pull.pushing", data=told, pull=intended)
+        factory.queue.note(task_id, "pull.pushing", attempt=attempt, data=told, pull=intended)
         failpoints.hit("pull.pushing")
         factory.remote.push(known.branch, commit, there)
         failpoints.hit("pull.pushed")
@@ -101,6 +102,7 @@ def pushed(factory: Factory, task_id: str, known: Pull, commit: str) -> None:
         factory.queue.note(
             task_id,
             "pull.pushed",
+            attempt=attempt,
             data={"branch": known.branch, "commit": commit},
             pull=known.model_copy(update=done),
         )
@@ -128,14 +130,16 @@ def opened(factory: Factory, forge: Forge, task_id: str) -> PullRequest:
     elif there := _adopted(factory, forge, record):
         found = there
     else:
-        factory.queue.note(task_id, "pull.opening", data={"branch": pull.branch})
+        told = {"branch": pull.branch}
+        factory.queue.note(task_id, "pull.opening", attempt=record.attempts, data=told)
         failpoints.hit("pull.opening")
         draft = factory.config.forge.draft
         found = forge.open(pull.branch, base_of(factory), title, ours, draft=draft)
         failpoints.hit("pull.opened")
     if pull.number != found.number:
         known = pull.model_copy(update={"number": found.number, "url": found.url})
-        factory.queue.note(task_id, "pull.found", data={"url": found.url}, pull=known)
+        told = {"url": found.url}
+        factory.queue.note(task_id, "pull.found", attempt=record.attempts, data=told, pull=known)
     body = letters.with_ours(found.body, ours)
     if found.open and body != found.body:
         whose = letters.mark_of(task_id) in found.body

@@ -335,6 +335,30 @@ def test_a_forge_that_does_not_work_is_waited_for(hub: Hub, error: Exception) ->
         assert work(house).state is State.DONE
 
 
+def test_nothing_is_asked_before_a_limit_is_over(hub: Hub) -> None:
+    with road(hub) as house:
+        house.take_in()
+        house.attempt("t1")
+        hub.forge.troubles = [ForgeDown("rate limit", retry_after=100.0)]
+        pulls = Pulls(house.factory)
+        pulls.step(house.factory, "t1")
+        assert pulls.due() == [] and not pulls.has_unseen()
+        assert 99 < (pulls.next_due() or 0) <= 100
+        record = house.factory.queue.record("t1")
+        assert record and record.reason.startswith("rate limit; nothing: it is asked again")
+
+
+@pytest.mark.parametrize("name", ["a..b", "x.lock", "A-1_b."])
+def test_every_task_has_a_branch_that_git_takes(hub: Hub, name: str) -> None:
+    drop(hub.checkout, "t1").unlink()
+    drop(hub.checkout, name, files=["a.py"])
+    with road(hub) as house:
+        house.take_in()
+        house.attempt(name)
+        bring_on(house.factory, Pulls(house.factory))
+        assert house.state(name) is State.DONE
+
+
 def test_the_reviewers_findings_are_posted_once(hub: Hub) -> None:
     hub.checkout.commit({"prompts/critic.md": "---\nmodel: other/model\n---\nReview.\n"})
     hub.checkout.git("push", "--quiet", "origin", "main")
