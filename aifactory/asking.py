@@ -80,6 +80,7 @@ class Recorded:
             fallbacks=self.fallbacks(),
             witness=_Recorder(self, question, self.meter(question, request, stop)),
             waiting=self.waits,
+            warming=self.warms,
             line=Line(stop=stop),
         )
         began_at = time.monotonic()
@@ -100,6 +101,9 @@ class Recorded:
         self.factory.stream.emit(
             "model.waits", self.task.task_id, self.attempt, seconds=round(seconds, 1), reason=why
         )
+
+    def warms(self) -> None:
+        self.factory.stream.emit("model.warming", self.task.task_id, self.attempt)
 
     def request(self, question: Question) -> Request:
         settings = self.factory.config.model

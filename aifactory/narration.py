@@ -43,6 +43,7 @@ WORDS = {
     "attempt.ended": "the attempt ends",
     "attempt.interrupted": "the attempt was interrupted",
     "model.called": "asks the model",
+    "model.warming": "waits until LiteLLM is imported, once in a run",
     "model.waits": "waits before it asks the model again",
     "model.failed": "the model did not answer",
     "model.answered": "the model answered",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -45,12 +46,22 @@ class Kind(Protocol):
 
 @dataclass(frozen=True)
 class Source:
-    """Where a kind comes from. `refused`: why it is not loaded at all."""
+    """Where a kind comes from. `refused`: why it is not loaded at all. `code` gives the files that
+    a loaded one is made of, none for what ships."""
 
     name: str
     origin: str
     load: Callable[[], Any]
     refused: str = ""
+    code: Callable[[Any], Iterable[Path]] = lambda kind: ()
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A kind, and the hash of its code as it was then; "" for what ships."""
+
+    kind: Kind
+    sha256: str
 
 
 class Kinds:
@@ -84,7 +95,7 @@ class Kinds:
                 found.append((source.name, error.message))
         return found
 
-    def kind(self, name: str) -> Kind:
+    def kind(self, name: str) -> Loaded:
         """The kind of that name; BrokenPlugin where there is none that can be used."""
         if source := self._shipped.get(name):
             return self._load(source)
@@ -95,7 +106,7 @@ class Kinds:
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise BrokenPlugin(f"there is no kind of agent {name!r}{hint}")
 
-    def _check(self, source: Source) -> Kind:
+    def _check(self, source: Source) -> Loaded:
         same = [self._shipped.get(source.name), *self._plugins]
         origins = [one.origin for one in same if one and one.name == source.name]
         if len(origins) > 1:
@@ -112,13 +123,24 @@ def _shipped() -> Iterator[Source]:
 def _installed() -> Iterator[Source]:
     for entry in entry_points(group=GROUP):
         origin = f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
-        yield Source(entry.name, origin, entry.load)
+        yield Source(entry.name, origin, entry.load, code=_package)
+
+
+def _package(kind: Any) -> Iterable[Path]:
+    """The Python files of the package that a kind is of."""
+    top = sys.modules.get(str(getattr(kind, "__module__", "")).partition(".")[0])
+    if top is None:
+        return []
+    if folders := getattr(top, "__path__", ()):
+        return [file for folder in folders for file in Path(folder).rglob("*.py")]
+    return [Path(top.__file__)] if top.__file__ else []
 
 
 def _in_folder(folder: Path, trusted: bool) -> Iterator[Source]:
     why = f"{folder} is not trusted: add the repository to [agents] trusted of your own file"
     for path in sorted(folder.glob("[!_]*.py")):
-        yield Source(path.stem, str(path), partial(_run, path), "" if trusted else why)
+        load, refused = partial(_run, path), "" if trusted else why
+        yield Source(path.stem, str(path), load, refused, lambda kind: folder.rglob("*.py"))
 
 
 def _run(path: Path) -> Any:
@@ -129,7 +151,7 @@ def _run(path: Path) -> Any:
     return module.Agent
 
 
-def _load(source: Source) -> Kind:
+def _load(source: Source) -> Loaded:
     told = f"plugin {source.name!r} of {source.origin}"
     if source.refused:
         raise BrokenPlugin(f"{told}: {source.refused}")
@@ -142,7 +164,8 @@ def _load(source: Source) -> Kind:
         raise BrokenPlugin(f"{told} speaks protocol {version}, this aifactory {PROTOCOL}")
     if not callable(kind) or not callable(getattr(kind, "propose", None)):
         raise BrokenPlugin(f"{told} is no class with a method `propose`")
-    return kind
+    hashes = [sha256(path.read_bytes()) for path in sorted(source.code(kind))]
+    return Loaded(kind, sha256("".join(hashes).encode()) if hashes else "")
 
 
 def find(name: str, prompts: Prompts, kinds: Kinds | None = None) -> Agent:
@@ -152,12 +175,13 @@ def find(name: str, prompts: Prompts, kinds: Kinds | None = None) -> Agent:
     """
     kinds = kinds or Kinds()
     alone = name in kinds.names() and name not in prompts.names()
-    prompt = bare(name) if alone else prompts.load(name)
-    if prompt.settings.servers and prompt.settings.kind in SHIPPED.keys() - {TOOLS}:
-        raise BrokenPrompt(f"{prompt.path}: front matter: only kind {TOOLS} has `servers`")
-    kind = kinds.kind(prompt.settings.kind)
+    file = bare(name) if alone else prompts.load(name)
+    if file.settings.servers and file.settings.kind in SHIPPED.keys() - {TOOLS}:
+        raise BrokenPrompt(f"{file.path}: front matter: only kind {TOOLS} has `servers`")
+    loaded = kinds.kind(file.settings.kind)
+    prompt = pinned(file, loaded.sha256)
     try:
-        agent = kind(prompt)
+        agent = loaded.kind(prompt)
     except AifactoryError:
         raise
     except Exception as error:
@@ -166,6 +190,12 @@ def find(name: str, prompts: Prompts, kinds: Kinds | None = None) -> Agent:
     if not isinstance(getattr(agent, "scope", None), tuple) or agent.name != name:
         raise BrokenPlugin(f"agent {name!r} has no tuple `scope`, or another name")
     return agent
+
+
+def pinned(prompt: Prompt, code: str) -> Prompt:
+    """The prompt with a hash that is also that of a plugin's code: both make the agent."""
+    digest = sha256(f"{prompt.sha256}\0{code}".encode())
+    return replace(prompt, sha256=digest) if code else prompt
 
 
 def bare(name: str) -> Prompt:

@@ -86,10 +86,13 @@ class _Switch:
         else:
             self._remote.check(model, api_base)
 
-    def prepare(self, request: Request, line: Line) -> None:
+    def prepare(self, request: Request, terms: Terms) -> None:
         """Waits for the model host, so that no money is put aside while LiteLLM is imported."""
-        if not request.model.startswith(SCRIPTED):
-            self._remote.prepare(line)
+        if request.model.startswith(SCRIPTED):
+            return
+        if not self._remote.is_ready:
+            terms.warming()
+        self._remote.prepare(terms.line)
 
     def complete(self, request: Request, line: Line = OPEN) -> Answer:
         if request.model.startswith(SCRIPTED):

@@ -48,12 +48,13 @@ class Unwitnessed:
 @dataclass(frozen=True)
 class Terms:
     """On what terms a call is made. `fallbacks` are models that answer where the first cannot;
-    `waiting` hears of every pause between two tries."""
+    `waiting` hears of every pause between two tries, `warming` of one until LiteLLM is there."""
 
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     fallbacks: Sequence[str] = ()
     witness: Witness = field(default_factory=Unwitnessed)
     waiting: Waiting = field(default=lambda seconds, why: None)
+    warming: Callable[[], None] = field(default=lambda: None)
     line: Line = OPEN
 
 
@@ -99,7 +100,7 @@ class Persistence:
     model: Model
     breaker: Breaker
     terms: Terms
-    prepare: Callable[[Request, Line], None] = lambda request, line: None
+    prepare: Callable[[Request, Terms], None] = lambda request, terms: None
     clock: Clock = field(default_factory=Clock)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -147,7 +148,7 @@ class Persistence:
         if self.terms.line.stop.is_set():
             raise Cancelled("cancelled before it was sent")
         named = dataclasses.replace(route, call_id=f"{route.call_id}.{next(self.numbers)}")
-        self.prepare(named, self.terms.line)
+        self.prepare(named, self.terms)
         request = self.terms.witness.before(named)
         try:
             answer = self.model.complete(request, self.terms.line)

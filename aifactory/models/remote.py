@@ -56,6 +56,12 @@ class Remote:
             if self._host is not None:
                 self._host.close()
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether a call would be sent at once."""
+        host = self._host
+        return host is not None and host.ready.is_set() and not host.gone.is_set()
+
     def prepare(self, line: Line = OPEN) -> None:
         """Waits until the host has imported LiteLLM."""
         self._ready_host(line.stop)

@@ -57,6 +57,7 @@ def test_another_model_goes_on_with_the_talk_and_each_is_paid_for_its_own(
         )
     assert done.returncode == 0, done.stderr
     events = [json.loads(line) for line in done.stderr.splitlines()]
+    assert "model.warming" in {one["event"] for one in events}  # LiteLLM takes its time, once
     answered = [one for one in events if one["event"] == "model.answered"]
     assert [one["model"] for one in answered] == ["openai/first", *["scripted/second.json"] * 3]
     assert [one["cost_usd"] for one in answered] == [0.00102, 0.0, 0.0, 0.0]

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from aifactory import config
-from aifactory.agents import BrokenPlugin, FakeWays, Kinds, OneShot, find, proposed
+from aifactory.agents import BrokenPlugin, FakeWays, Kinds, OneShot, bare, find, proposed
+from aifactory.agents.kinds import pinned
 from aifactory.errors import FailureClass, InvalidConfig
 from aifactory.git import discover
 from aifactory.layout import Layout, shipped
@@ -109,6 +110,16 @@ def test_a_plugin_of_a_trusted_repository_works(
         house.work()
         assert house.state("t1") is State.DONE
     assert checkout.git("show", "HEAD:made.txt") == "made"
+
+
+def test_the_code_of_a_plugin_is_in_the_hash_of_its_agents(plugins: Path) -> None:
+    prompt = bare("maker")
+    first, same = (Kinds(plugins, trusted=True).kind("maker").sha256 for _ in range(2))
+    (plugins / "_helper.py").write_text("WAY = 2\n")
+    other = Kinds(plugins, trusted=True).kind("maker").sha256
+    assert first == same != other
+    assert pinned(prompt, first).sha256 not in (prompt.sha256, pinned(prompt, other).sha256)
+    assert pinned(prompt, Kinds().kind("model").sha256) == prompt
 
 
 def test_a_plugin_of_any_other_repository_is_not_loaded(checkout: Checkout, plugins: Path) -> None:

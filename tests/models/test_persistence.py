@@ -112,7 +112,7 @@ def test_nothing_is_sent_when_the_witness_refuses() -> None:
 def test_no_money_is_put_aside_before_the_model_can_be_asked() -> None:
     notes = Notes()
 
-    def prepare(request: Request, line: Line) -> None:
+    def prepare(request: Request, terms: Terms) -> None:
         notes.heard.append(("prepared", request.call_id, request.model))
 
     persist(["hello"], witness=notes, prepare=prepare).complete([ASKED])
