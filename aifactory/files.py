@@ -79,8 +79,12 @@ def make_dir(path: Path, mode: int = 0o777) -> Path:
     """Make a directory with its parents, each name synced into its parent."""
     if not path.is_dir():
         make_dir(path.parent)
-        with disk_errors(str(path)):
-            path.mkdir(mode=mode, exist_ok=True)
+        try:
+            with disk_errors(str(path)):
+                path.mkdir(mode=mode, exist_ok=True)
+        except FileExistsError as error:
+            told = f"{path} is in the way: a directory must stand there"
+            raise EnvironmentUnusable(told, next_step="move it to another name") from error
         sync_dir(path.parent)
     return path
 

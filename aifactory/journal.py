@@ -15,6 +15,7 @@ import re
 import socket
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -83,6 +84,16 @@ def read(path: Path) -> Reading:
     _refuse_damage(path, raw, good)
     _refuse_unknown(path, records)
     return Reading(tuple(records), good, len(raw), digits)
+
+
+def salvaged(path: Path) -> Reading:
+    """What can still be read of a damaged journal, whatever it chains to; nothing to go on from."""
+    raw = path.read_bytes()
+    records = []
+    for line in filter(_LINE.fullmatch, raw.split(b"\n")):
+        with suppress(ValueError):
+            records.append(json.loads(line[17:]))
+    return Reading(tuple(records), 0, len(raw), SEED)
 
 
 def _refuse_damage(path: Path, raw: bytes, good: int) -> None:

@@ -67,6 +67,28 @@ def test_recover_says_what_it_did(shop: Shop) -> None:
     assert shop.run("recover").out == "Nothing to recover.\n"
 
 
+def test_recover_says_what_a_damaged_journal_still_holds(shop: Shop) -> None:
+    head = shop.checkout.git("rev-parse", "HEAD")
+    begun = {"target": "refs/heads/main", "tasks": [["t1", 1, head], ["t2", 1, "0" * 40]]}
+    with Journal(shop.layout.journal) as journal:
+        journal.note(what="test")
+        journal.begin("op1", begun)
+    path = shop.layout.journal
+    path.write_bytes(path.read_bytes().replace(b'"what"', b'"whot"'))
+    done = shop.run("recover")
+    assert done.code == 5 and f"mv {path} {path}.damaged" in done.err
+    assert f"under way: t1, whose commit {head} is on the target" in done.out
+    assert f"under way: t2, whose commit {'0' * 40} is not on the target" in done.out
+    path.rename(f"{path}.damaged")
+    assert shop.run("recover").out == "Nothing to recover.\n"
+
+
+def test_what_stands_where_a_directory_must_be_is_named(shop: Shop) -> None:
+    shop.checkout.write({"tasks": "a file"})
+    done = shop.run("run", "--once")
+    assert done.code == 5 and "tasks is in the way" in done.err
+
+
 def test_recover_leaves_a_running_daemon_alone(shop: Shop) -> None:
     lock = Lock(shop.layout.lock)
     lock.acquire(f"pid {os.getpid()}")
