@@ -30,8 +30,8 @@ Live = Annotated[
 
 def diff(
     agent: Agent, old: Old = "HEAD", new: New = None, repo: Repo = None, json: Json = False
-) -> int:
-    """Show how an agent's prompt differs between two revisions. Ends with 1 when it does."""
+) -> None:
+    """Show how an agent's prompt differs between two revisions."""
     import difflib
 
     from aifactory.cli.output import print_json, say
@@ -49,7 +49,6 @@ def diff(
         print_json({"schema": "aifactory/prompt-diff@1", "same": same, **hashes, "diff": lines})
     elif lines:
         say(lines, end="")
-    return 0 if same else 1
 
 
 def test(
