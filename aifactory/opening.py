@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from aifactory.layout import Layout
 from aifactory.ledger import Ledger
 from aifactory.model import now
 from aifactory.models import Gateway
-from aifactory.prompts import Prompts
+from aifactory.prompts import Prompts, committed
 from aifactory.pulse import holder, signature
 from aifactory.purse import Paid, Paying, Purse
 from aifactory.queue import Queue
@@ -97,7 +98,8 @@ def assemble(
     options: Options,
     stack: ExitStack,
 ) -> Factory:
-    prompts = Prompts(layout, lambda name, why: told(stream, name, why))
+    earlier = partial(committed, repository)
+    prompts = Prompts(layout, lambda name, why: told(stream, name, why), earlier)
     reviewers.check(settings, prompts)
     ledger = Ledger(repository)
     stream.subscribe(ledger.note)

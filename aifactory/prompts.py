@@ -1,15 +1,17 @@
 """An agent is a file: `prompts/<name>.md`, settings in front matter, then a Jinja template.
 
 The file is read afresh for every attempt. An edit that does not load leaves the last good version
-in use, and says so. What several agents say alike stands in files whose names begin with `_`; a
-template includes them, and they count for its hash.
+in use, after a restart the last good one that was committed, and says so. What several agents say
+alike stands in files whose names begin with `_`; a template includes them, and they count for its
+hash.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,10 +19,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, ValidationError
 
 from aifactory.errors import InvalidInput, UnknownAgent
+from aifactory.git import Repository
 from aifactory.layout import Layout, shipped
 from aifactory.model import Budget, Value, sha256
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+LOOKED_BACK = 20  # commits of a file that are tried when it is broken
 FRONT = re.compile(r"\A---\r?\n(.*?)^---\r?\n(.*)\Z", re.DOTALL | re.MULTILINE)
 
 ServerGlob = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,23}(/[^/\s]+)?$")]
@@ -142,11 +146,31 @@ def included(path: Path, template: str, partials: Mapping[str, str]) -> dict[str
     return used
 
 
+def committed(repository: Repository, path: Path) -> Iterator[bytes]:
+    """The versions of a file of the checkout that its branch holds, the newest first."""
+    if not path.is_relative_to(repository.root):
+        return
+    name = path.relative_to(repository.root).as_posix()
+    found = repository.run(
+        "log", f"--max-count={LOOKED_BACK}", "--format=%H", "HEAD", "--", name, ok=(0, 128)
+    )
+    for commit in found.decode().split():
+        if (data := repository.blob(f"{commit}:{name}")) is not None:
+            yield data
+
+
 class Prompts:
     """The agents of a repository: its own `prompts/`, then those that ship with aifactory."""
 
-    def __init__(self, layout: Layout, warn: Callable[[str, str], None] | None = None) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        warn: Callable[[str, str], None] | None = None,
+        earlier: Callable[[Path], Iterable[bytes]] = lambda path: (),
+    ) -> None:
+        """`earlier` gives the versions of a file that were committed, the newest first."""
         self._folders = (layout.prompts, shipped("prompts"))
+        self._earlier = earlier
         self._good: dict[str, Prompt] = {}
         self._warn = warn or (lambda name, message: None)
 
@@ -160,12 +184,19 @@ class Prompts:
         try:
             prompt = parse(name, path, path.read_bytes(), self._partials())
         except (BrokenPrompt, OSError) as error:
-            if name not in self._good:
+            good = self._good.get(name) or self._committed(name, path)
+            if good is None:
                 raise
             self._warn(name, f"{error}; the last good version stays in use")
-            return self._good[name]
+            prompt = good
         self._good[name] = prompt
         return prompt
+
+    def _committed(self, name: str, path: Path) -> Prompt | None:
+        for data in self._earlier(path):
+            with suppress(BrokenPrompt):
+                return parse(name, path, data, self._partials())
+        return None
 
     def reviewing(self, name: str) -> Prompt:
         """The agent with the question that every reviewer is asked, `_review.md`."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from aifactory import git
 from aifactory.errors import UnknownAgent
 from aifactory.layout import Layout, shipped
 from aifactory.model import sha256
-from aifactory.prompts import BrokenPrompt, Prompts, fence, parse
+from aifactory.prompts import BrokenPrompt, Prompts, committed, fence, parse
+from tests.conftest import Checkout
 
 GOOD = "---\ndescription: greets\nmodel: scripted/a.json\nscope: [src/**]\n---\nHello {{ name }}\n"
 
@@ -48,6 +52,21 @@ def test_what_a_template_does_not_know_is_an_error_not_an_empty_text(layout: Lay
 def test_a_broken_file_says_where(text: str, said: str) -> None:
     with pytest.raises(BrokenPrompt, match=said):
         parse("a", Path("a.md"), text.encode())
+
+
+def test_after_a_restart_the_last_good_version_is_the_committed_one(checkout: Checkout) -> None:
+    checkout.commit({"prompts/greeter.md": GOOD})
+    checkout.commit({"prompts/greeter.md": "{% for %}"})
+    checkout.write({"prompts/greeter.md": "{% if %}", "prompts/new.md": "{% if %}"})
+    told = []
+    with closing(git.discover(checkout.root)) as repository:
+        place = Layout(repository.root, repository.git_dir)
+        earlier = partial(committed, repository)
+        prompts = Prompts(place, lambda name, why: told.append(why), earlier)
+        assert prompts.load("greeter").render(name="Ada") == "Hello Ada\n"
+        with pytest.raises(BrokenPrompt):
+            prompts.load("new")
+    assert "last good version" in told[0]
 
 
 def test_a_broken_edit_leaves_the_last_good_version_in_use(layout: Layout) -> None:
