@@ -187,5 +187,6 @@ def beat(factory: Factory) -> None:
     """Leave a sign of life; lost in a crash without harm."""
     said = json.dumps({"pid": os.getpid(), "at": now(), "run": factory.stream.run})
     temporary = factory.layout.heartbeat.with_suffix(".tmp")
-    temporary.write_text(said)
+    with files.disk_errors(str(factory.layout.heartbeat)):
+        temporary.write_text(said)
     files.rename(temporary, factory.layout.heartbeat)

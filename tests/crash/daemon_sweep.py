@@ -42,6 +42,7 @@ from aifactory.opening import Options
 from aifactory.sandbox import FakeSandbox
 
 PATIENCE = 5  # seconds; a broken rule may leave a daemon that waits for ever
+REACHED = "REACHED"
 MOST_WRONG = 10  # then the rest is left
 PRELOADED = (prompts, report)
 ENDED = {"kill": (0, -signal.SIGKILL), "full": (0, 5), "eio": (0, 5)}
@@ -58,6 +59,7 @@ class Starve:
             return
         self.steps += 1
         if self.steps == self.at:
+            layer.say(REACHED)
             if kind == "git":
                 raise DiskFull("no space left for git, as ordered")
             raise OSError(errno.ENOSPC, "no space left, as ordered")
@@ -72,6 +74,7 @@ class Unsynced(Starve):
     def before(self, kind: str, arguments: tuple[Any, ...]) -> None:
         self.steps += kind == "fsync"
         if kind == "fsync" and self.steps == self.at:
+            layer.say(REACHED)
             raise OSError(errno.EIO, "input/output error, as ordered")
 
 
@@ -165,23 +168,24 @@ class Sweep:
 
         return run
 
-    def point(self, doomed: Callable[[], None], ended: Sequence[int]) -> tuple[int, str]:
-        """How the run ended, and what is wrong afterwards."""
+    def point(self, doomed: Callable[[], None], ended: Sequence[int]) -> tuple[int, str, bool]:
+        """How the run ended, what is wrong afterwards, and whether it came to its point."""
         folder, told = self.scratch / "copy", self.scratch / "said"
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(self.template, folder, symlinks=True)
         told.unlink(missing_ok=True)
         code = sweep.forked(self.broken(doomed), folder, told)
         if code not in ended:
-            return code, f"it ended with {code}: {told.read_text()[-1500:]}"
+            return code, f"it ended with {code}: {told.read_text()[-1500:]}", True
         lines = told.read_text().splitlines()
+        reached = code == -signal.SIGKILL or REACHED in lines
         acknowledged = [line.split()[1] for line in lines if line.startswith("ACK ")]
         works = [self.broken(recover), verified(acknowledged, finished=False), self.broken(run)]
         works.append(verified(list(daemon.TASKS), finished=True))
         for work in works:
             if failed := sweep.forked(work, folder, told):
-                return code, f"then one ended with {failed}: {told.read_text()[-1500:]}"
-        return code, ""
+                return code, f"then one ended with {failed}: {told.read_text()[-1500:]}", reached
+        return code, "", reached
 
 
 def main() -> None:
@@ -202,7 +206,7 @@ def main() -> None:
 
 def one(scratch: Path, chosen: Namespace) -> dict[str, Any]:
     mutant = mutants.MUTANTS[chosen.mutant]
-    code, wrong = Sweep(scratch, mutant).point(killed_at(mutant.at), ENDED["kill"])
+    code, wrong, _ = Sweep(scratch, mutant).point(killed_at(mutant.at), ENDED["kill"])
     return {"ends": {code: 1}, "wrong": [wrong] if wrong else []}
 
 
@@ -211,10 +215,10 @@ def points(scratch: Path, chosen: Namespace) -> dict[str, Any]:
     ends, wrong, ends_at = Counter[int](), [], time.monotonic() + chosen.seconds
     work, step, passed = Sweep(scratch), chosen.first, 0
     while passed < 2 and len(wrong) < MOST_WRONG and time.monotonic() < ends_at:
-        code, problem = work.point(doomed(chosen.fault, step), ENDED[chosen.fault])
+        code, problem, reached = work.point(doomed(chosen.fault, step), ENDED[chosen.fault])
         ends[code] += 1
         wrong += [f"step {step}: {problem}"] if problem else []
-        passed = passed + 1 if code == 0 and not problem else 0
+        passed = 0 if reached else passed + 1
         step += chosen.every
     return {"points": ends.total(), "steps": step, "ends": dict(ends), "wrong": wrong}
 

@@ -35,6 +35,15 @@ def test_at_every_step_it_comes_out_before_or_after_each_task(fault: str) -> Non
     assert set(found["ends"]) > {"0"}, "no run was cut off"
 
 
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("what", ["cache", "repository"])
+def test_a_full_disk_is_told_and_waited_for_and_then_everything_lands_once(what: str) -> None:
+    found = tool("full_disk", what)
+    assert len(found["paused"]) == 1
+    assert "no space left while writing" in found["paused"][0]
+    assert found["landed"] == found["calls"] == 3
+
+
 @pytest.mark.timeout(7200)
 def test_killed_at_random_everything_lands_once_and_no_attempt_asks_twice() -> None:
     tasks = str(min(50, 2 * KILLS))
