@@ -101,20 +101,27 @@ def made(factory: Factory, record: Record, ahead: Car | None, base: str) -> Car:
     StaleBase where both changed the same place. What is pending on just this base was judged.
     """
     task = factory.queue.task(record.task_id)
-    pending = landing.reopened(
-        factory.repository,
-        factory.layout,
-        record.pending or "",
-        target=factory.target,
-        task_id=task.task_id,
-        attempt=record.attempts,
-    )
-    if pending.base == base:
+    pending = _pending(factory, record)
+    if pending and pending.base == base:
         return Car(task, record.attempts, pending, pending=True, ok=True, begun=True)
     repository = ahead.candidate.repository if ahead else factory.repository
     moved = rebased(factory, record, repository, base)
     candidate = verification.candidate_of(factory, task, moved, repository)
     return Car(task, record.attempts, candidate)
+
+
+def _pending(factory: Factory, record: Record) -> Candidate | None:
+    """The candidate that was verified; None where its commit is gone from the repository."""
+    if not record.pending or factory.repository.object(record.pending) is None:
+        return None
+    return landing.reopened(
+        factory.repository,
+        factory.layout,
+        record.pending,
+        target=factory.target,
+        task_id=record.task_id,
+        attempt=record.attempts,
+    )
 
 
 def rebased(factory: Factory, record: Record, repository: Repository, base: str) -> Proposal:

@@ -22,6 +22,8 @@ from aifactory.model import Change, Proposal, sha256
 from aifactory.trailers import with_trailers
 
 ALTERNATES = "info/alternates"  # where Git looks for more objects, all of them in one file
+PACKED = "packed"  # where the pack is made, and what keeps it is remembered
+KEEP_TEXT = b"aifactory: its proposal is being recorded\n"
 TREE = "040000"
 FILES = ("100644", "100755")
 
@@ -217,14 +219,25 @@ def signed(commit: bytes, sign: Sign | None, object_format: str) -> bytes:
 
 
 def publish(repository: Repository, candidate: Candidate) -> None:
-    """Bring the objects into the repository as one synced pack. May be done again."""
+    """Bring the objects into the repository as one synced pack. May be done again.
+
+    Until a ref names the commit, `git repack -ad` of a person's would take the pack away, so it is
+    marked to be kept until `discard`.
+    """
     failpoints.hit("publish.begun")
     if oids := written(candidate.quarantine):
         objects = repository.git_dir / "objects"
         packs = files.make_dir(objects / "pack")
+        packed = files.make_dir(candidate.quarantine / PACKED)
         arguments = ("-c", "pack.packSizeLimit=0", "pack-objects", "-q", "--window=0")
         listed = "".join(f"{oid}\n" for oid in oids).encode()
-        candidate.repository.run(*arguments, str(packs / "pack"), input=listed)
+        name = candidate.repository.run(*arguments, str(packed / "pack"), input=listed)
+        keep = packed / f"pack-{name.decode().strip()}.keep"
+        keep.write_bytes(KEEP_TEXT)
+        files.copy(keep, packs / keep.name)
+        for kind in ("pack", "rev", "idx"):  # Git looks for the index first, so it comes last
+            if (part := keep.with_suffix(f".{kind}")).exists():
+                files.rename(part, packs / part.name)
         failpoints.hit("publish.packed")
         files.sync_dir(packs)
         files.sync_dir(objects)
@@ -243,4 +256,11 @@ def discard(candidate: Candidate) -> None:
     """Forget what was not published, and give back what the quarantine held."""
     if candidate.repository.quarantine:
         candidate.repository.close()
-        shutil.rmtree(candidate.quarantine, ignore_errors=True)
+        remove(candidate.repository, candidate.quarantine)
+
+
+def remove(repository: Repository, quarantine: Path) -> None:
+    """Remove a quarantine; Git may do with the pack that came out of it what it likes again."""
+    for keep in quarantine.glob(f"{PACKED}/*.keep"):
+        (repository.git_dir / "objects" / "pack" / keep.name).unlink(missing_ok=True)
+    shutil.rmtree(quarantine, ignore_errors=True)

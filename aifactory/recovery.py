@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from aifactory import failpoints, fence, index, journal, worktree
+from aifactory import failpoints, fence, index, journal, quarantine, worktree
 from aifactory.errors import DiskFull
 from aifactory.git import Repository
 from aifactory.intent import Intent
@@ -49,7 +49,7 @@ def recover(repository: Repository, layout: Layout, journal: Journal) -> list[Re
         site = Site.of(repository, layout, journal)
         done += heal(site)
         done += [_lock_removed("", lock) for lock in fence.leftovers(repository, journal.before_at)]
-        _sweep_quarantine(layout, journal.opened_at)
+        _sweep_quarantine(repository, layout, journal.opened_at)
         _sweep_kept(layout)
         failpoints.hit("recovery.swept")
         _refill(journal)
@@ -106,11 +106,11 @@ def _sweep_stages(site: Site) -> list[Recovery]:
     return done
 
 
-def _sweep_quarantine(layout: Layout, since: float) -> None:
+def _sweep_quarantine(repository: Repository, layout: Layout, since: float) -> None:
     """What was prepared before this daemon was; its own candidates may still be gated."""
     for folder in layout.quarantine.glob("*"):
         if folder.stat().st_mtime < since:
-            shutil.rmtree(folder, ignore_errors=True)
+            quarantine.remove(repository, folder)
 
 
 def _sweep_kept(layout: Layout) -> None:

@@ -7,6 +7,7 @@ import os
 import threading
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from aifactory.errors import GitFailed
 from aifactory.git.batch import Batch
 from aifactory.git.command import Commands
 from aifactory.git.objects import Entry, Identity, format_commit, parse_tree
+
+TRIES = 100  # to write into a directory that others remove
 
 
 @dataclass(frozen=True)
@@ -123,19 +126,26 @@ class Store(Commands):
             oid = hashlib.new(self.object_format, raw).hexdigest()
             oids.append(oid)
             path = root / oid[:2] / oid[2:]
-            # An empty file of this name is what an unclean power-off leaves; Git never repairs it.
-            if not (path.exists() and path.stat().st_size):
-                path.parent.mkdir(parents=True, exist_ok=True)
+            if not _freshened(path):
                 self._write_loose(path, zlib.compress(raw, 1))
                 folders.add(path.parent)
         if not self.quarantine:
             for folder in folders:
-                files.sync_dir(folder)
+                with suppress(FileNotFoundError):  # what lay there has been packed
+                    files.sync_dir(folder)
             if folders:
                 files.sync_dir(root)
         return oids
 
     def _write_loose(self, path: Path, data: bytes) -> None:
+        """A `git gc` of a person's removes empty directories, also between two steps of ours."""
+        for _ in range(TRIES):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):
+                return self._place(path, data)
+        raise GitFailed(f"{path.parent} is removed again and again")
+
+    def _place(self, path: Path, data: bytes) -> None:
         temporary = path.with_name(f"tmp_obj_{os.getpid()}_{threading.get_ident()}")
         if self.quarantine:
             temporary.write_bytes(data)
@@ -158,6 +168,17 @@ class Store(Commands):
 
     def close(self) -> None:
         self._batch.close()
+
+
+def _freshened(path: Path) -> bool:
+    """Whether an object is there already; then it counts as new, so that no `git gc` removes it."""
+    with suppress(OSError):  # one of another user's stays as old as it is
+        os.utime(path)
+    try:
+        # An empty file of this name is what an unclean power-off leaves; Git never repairs it.
+        return path.stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 def _present(entry: Entry) -> Entry | None:
