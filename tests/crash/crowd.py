@@ -30,16 +30,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import driver
+import histories
+from histories import GRANTED
 
 from aifactory.cli import run as command
 
 ROOT = str(Path(__file__).resolve().parents[2])
-GRANTED = {
-    "cancel": "task.cancelled",
-    "approve": "proposal.approved",
-    "reject": "proposal.rejected",
-    "retry": "task.retried",
-}
 DAEMON = """
 import sys
 from pathlib import Path
@@ -164,30 +160,15 @@ def settle(repo: Path, daemon: Daemon) -> None:
 def verify(repo: Path, did: list[tuple[str, str, int]], log: Path) -> dict[str, Any]:
     from aifactory import git
     from aifactory.ledger import Ledger
-    from aifactory.model import State
-    from aifactory.states import TABLE
 
     os.chdir(repo)
     damage = driver.plain("fsck", "--strict", "--no-dangling", "--no-progress")
     assert not damage, damage
     repository = git.discover(repo)
-    ledger = Ledger(repository)
-    records = {record.task_id: record for record in ledger.records()}
+    told = histories.told(Ledger(repository))
+    granted, landed = told.granted, told.landed
     added = {name for verb, name, code in did if verb == "add" and code == 0}
-    assert added == set(records), (added, set(records))
-    granted: Counter[str] = Counter()
-    landed: Counter[str] = Counter()
-    for name in records:
-        state: State | None = None
-        for event in ledger.events(name):
-            then = event.data.get("state")
-            changed = (state, event.name) in TABLE
-            assert not changed or TABLE[state, event.name] == then, (name, state, event)
-            assert changed or then in (None, state), (name, state, event)
-            state = TABLE[state, event.name] if changed else state
-            granted.update(verb for verb, meant in GRANTED.items() if meant == event.name)
-            landed.update([name] * (event.name == "task.landed"))
-        assert state == records[name].state, (name, state)
+    assert added == set(told.records), (added, set(told.records))
     repository.close()
     form = "--format=%(trailers:key=Aifactory-Task,valueonly,separator=)"
     assert Counter(driver.plain("log", form, "main").split()) == landed
