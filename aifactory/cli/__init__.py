@@ -28,8 +28,9 @@ def run(arguments: Sequence[str]) -> int:
         return _tell(error, given)
     except Exception as error:
         from aifactory.cli.crash import defect
+        from aifactory.enduring import of_machine
 
-        return _tell(defect(error, given), given)
+        return _tell(of_machine(error) or defect(error, given), given)
 
 
 def _call(given: list[str]) -> int:

@@ -20,6 +20,17 @@ from tests.cli.conftest import Shop
 from tests.conftest import Checkout
 
 WHO = Identity("Ada", "ada@example.org")
+READ_ONLY = """
+import errno, os, sys
+from aifactory.cli import run
+opened = os.open
+def read_only(path, flags, *rest, **options):
+    if flags & os.O_ACCMODE != os.O_RDONLY:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+    return opened(path, flags, *rest, **options)
+os.open = read_only
+sys.exit(run(sys.argv[1:]))
+"""
 HEAVY = ("litellm", "rich", "pydantic", "jinja2", "jsonschema", "structlog", "fastapi", "langgraph")
 
 
@@ -116,6 +127,15 @@ def test_a_bug_leaves_a_report_without_secrets(shop: Shop) -> None:
     assert "git version" in report and "Traceback" in report and "aifactory status" in report
     assert key not in report and "[redacted secret]" in report
     assert path.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("words", [("recover",), ("add", "more work")])
+def test_a_disk_that_cannot_be_written_is_told_as_such(shop: Shop, words: tuple[str, ...]) -> None:
+    command = [sys.executable, "-c", READ_ONLY, *words]
+    where, env = shop.checkout.root, shop.environment()
+    done = subprocess.run(command, cwd=where, env=env, capture_output=True, text=True)
+    assert done.returncode == 5
+    assert done.stderr.startswith("error: Read-only file system: ")
 
 
 def test_interrupted_ends_with_130(shop: Shop) -> None:
