@@ -262,5 +262,5 @@ def discard(candidate: Candidate) -> None:
 def remove(repository: Repository, quarantine: Path) -> None:
     """Remove a quarantine; Git may do with the pack that came out of it what it likes again."""
     for keep in quarantine.glob(f"{PACKED}/*.keep"):
-        (repository.git_dir / "objects" / "pack" / keep.name).unlink(missing_ok=True)
+        files.remove(repository.git_dir / "objects" / "pack" / keep.name)
     shutil.rmtree(quarantine, ignore_errors=True)
