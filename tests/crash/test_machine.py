@@ -153,7 +153,7 @@ class Daily(RuleBasedStateMachine):
     @precondition(lambda self: self.dirty)
     @rule()
     def commit_own_work(self) -> None:
-        if self.own("commit", "-q", "-m", "by hand", "--", *sorted(self.dirty)):
+        if self.own("commit", "-q", "--allow-empty", "-m", "by hand", "--", *sorted(self.dirty)):
             self.dirty.clear()
 
     @precondition(lambda self: self.dirty)
