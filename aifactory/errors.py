@@ -306,7 +306,7 @@ class ForgeFailed(AifactoryError):
 class ForgeDown(ForgeFailed):
     """Nobody answers, or not now; `retry_after` is the forge's wish in seconds, or None."""
 
-    remedy = "nothing: it is asked again by itself"
+    remedy = "see that its host can be reached; the daemon asks again by itself"
 
     def __init__(self, message: str, *, retry_after: float | None = None, **more: str) -> None:
         super().__init__(message, **more)

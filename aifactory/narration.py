@@ -70,7 +70,7 @@ WORDS = {
     "pull.opening": "opens the pull request",
     "pull.opened": "the pull request is open",
     "pull.found": "this is its pull request",
-    "pull.returned": "the pull request goes back to the agent",
+    "pull.returned": "the pull request needs more work",
     "pull.unasked": "nobody could be asked for a review",
     "pull.differs": "what was merged is not what was verified",
     "pull.merging": "merges the pull request",

@@ -139,6 +139,11 @@ def back(
     known, task = pull_of(record), factory.queue.task(record.task_id)
     returned = tuple(dict.fromkeys((*known.returned, pull.head)))
     heard = tuple(dict.fromkeys((*known.heard, *(f"{one.id}:{pull.head}" for one in reviews))))
+    noted = known.model_copy(update={"returned": returned, "heard": heard})
+    told_why = {"reason": why}
+    factory.queue.note(
+        task.task_id, "pull.returned", attempt=record.attempts, data=told_why, pull=noted
+    )
     most = factory.config.forge.remediations
     if len(returned) > most:
         error = GateFailed(
@@ -148,11 +153,6 @@ def back(
         )
         failing.give_up(factory, task, record.attempts, Failure.of(error, "pull request"), error)
         return
-    noted = known.model_copy(update={"returned": returned, "heard": heard})
-    told_why = {"reason": why}
-    factory.queue.note(
-        task.task_id, "pull.returned", attempt=record.attempts, data=told_why, pull=noted
-    )
     error = GateFailed(told(pull, why), evidence=evidence)
     failing.fail(factory, task, record.attempts, "pull request", error)
 

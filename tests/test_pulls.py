@@ -285,6 +285,19 @@ def test_an_open_pull_request_is_adopted_with_what_stands_in_it(hub: Hub) -> Non
         assert pull.body.startswith("By hand.\n\n<!-- aifactory task=t1 -->")
 
 
+def test_a_retried_task_goes_on_with_what_is_open(hub: Hub) -> None:
+    with road(hub, [ONE, TWO], forge__merge="manual", forge__remediations=0) as house:
+        work(house)
+        hub.review("changes", "make it two")
+        assert work(house).state is State.FAILED
+        house.factory.queue.put(house.factory.queue.task("t1"), None, "task.retried")
+        record = work(house)
+        assert (record.state, record.attempts) == (State.IN_REVIEW, 2)
+        assert record.pull and record.pull.number == 1
+        assert record.reason == "pull request #1: waits for grace to look again"
+        assert "make it two" in house.prompt(1)
+
+
 def test_one_that_somebody_opened_in_between_is_adopted(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -345,7 +358,7 @@ def test_nothing_is_asked_before_a_limit_is_over(hub: Hub) -> None:
         assert pulls.due() == [] and not pulls.has_unseen()
         assert 99 < (pulls.next_due() or 0) <= 100
         record = house.factory.queue.record("t1")
-        assert record and record.reason.startswith("rate limit; nothing: it is asked again")
+        assert record and record.reason.startswith("rate limit; see that its host")
 
 
 @pytest.mark.parametrize("name", ["a..b", "x.lock", "A-1_b."])

@@ -8,7 +8,7 @@ from typing import Any
 
 from aifactory import intake, order
 from aifactory.intake import Found
-from aifactory.model import State, Task
+from aifactory.model import Pull, Record, State, Task
 from aifactory.queue.refusals import Refusals
 from aifactory.schedule import next_time
 
@@ -135,6 +135,12 @@ class Admission(Refusals):
                 signatures=(),
                 commit=None,
                 pending=None,
-                pull=None,
+                pull=_again(self.record(task.task_id)),
                 started_at=None,
             )
+
+
+def _again(record: Record | None) -> Pull | None:
+    """What is still true of a pull request when its task begins anew: what was heard of it."""
+    known = record.pull if record else None
+    return Pull(branch=known.branch, heard=known.heard) if known else None
