@@ -71,12 +71,16 @@ def aifactory(
     """Software that writes software, unattended: task files in, verified commits out."""
 
 
+READS = ("list", "show")
+
+
 class WithDefault(TyperGroup):
-    """A family in which `list` is meant where no other member is named."""
+    """A family in which the member that reads is meant where no other one is named."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         named = args and (args[0] in self.commands or args[0] in ctx.help_option_names)
-        return super().parse_args(ctx, args if named else ["list", *args])
+        meant = next(name for name in READS if name in self.commands)
+        return super().parse_args(ctx, args if named else [meant, *args])
 
 
 PLAIN: tuple[Callable[..., object], ...] = (
@@ -103,7 +107,7 @@ FAMILIES: dict[str, tuple[str, dict[str, Callable[..., object]]]] = {
 for command in PLAIN:
     app.command()(command)
 for family, (help_text, members) in FAMILIES.items():
-    kind = WithDefault if "list" in members else TyperGroup
+    kind = WithDefault if members.keys() & set(READS) else TyperGroup
     group = typer.Typer(cls=kind, no_args_is_help=True, rich_markup_mode=None, help=help_text)
     for name, member in members.items():
         group.command(name)(member)

@@ -37,7 +37,8 @@ def budgets(repo: Repo = None, json: Json = False) -> None:
         doubts = [one.model_dump() for one in doubtful.values()]
         print_json({"schema": SCHEMA, "budgets": rows, "in_doubt": doubts, "spending": spent})
         return
-    for line in (line for account in accounts for line in account.lines()):
+    lines = [line for account in accounts for line in account.lines()]
+    for line in lines:
         say(line)
     print_table(
         [
@@ -47,6 +48,8 @@ def budgets(repo: Repo = None, json: Json = False) -> None:
         ]
     )
     print_table([("in doubt", id, money(one.amount.usd)) for id, one in sorted(doubtful.items())])
+    if not any((lines, doubtful, *spent.values())):
+        say("No budget is set and nothing was spent.")
 
 
 def free(

@@ -24,6 +24,10 @@ def killed(shop: Shop) -> Shop:
     return shop
 
 
+def test_where_there_is_nothing_it_says_so(shop: Shop) -> None:
+    assert shop.run("budget").out == "No budget is set and nothing was spent.\n"
+
+
 def test_a_call_in_doubt_is_seen_everywhere(killed: Shop) -> None:
     said = f"{DAY}: $0.00 of $1.00 spent, $0.5000 in doubt, $0.5000 left"
     for command in ("budget", "status", "report"):

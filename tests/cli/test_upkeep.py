@@ -127,6 +127,7 @@ def test_config_says_where_each_value_came_from(shop: Shop) -> None:
     )
     assert rows["run.jobs"]["origin"] == "default"
     assert "gate.timeout" in shop.run("config", "show").out
+    assert shop.run("config").out == shop.run("config", "show").out
     shop.checkout.write({"aifactory.toml": "[gate]\ntimeuot = 5\n"})
     done = shop.run("config", "show")
     assert done.code == 2 and "timeout" in done.err and "timeuot" in done.err
