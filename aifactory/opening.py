@@ -42,6 +42,7 @@ class Options:
     """How a run was asked for. `flags` are settings given on the command line."""
 
     once: bool = False
+    unattended: bool = False  # goes on when nobody waits for its end
     readers: tuple[Reader, ...] = ()
     flags: Mapping[str, Any] = field(default_factory=dict)
     defect: Callable[[BaseException], AifactoryError] = lambda error: Bug(repr(error))
@@ -125,7 +126,10 @@ def assemble(
     purse.tidy(stream.run, queue.records)
     prices = settings.model.prices
     models = stack.enter_context(Gateway(repository.root, prices=prices, through=around.model))
-    cage = OneSandbox(around.sandbox(lambda: cage_of(settings)))
+    pick = partial(cage_of, settings, options)
+    if options.unattended:
+        pick()  # better no daemon than one that takes no work
+    cage = OneSandbox(around.sandbox(pick))
     remote = forge.remote_of(repository, settings, os.environ)
     workspaces = Workspaces(repository, layout, sandbox.owner)
     stack.callback(workspaces.close)
@@ -162,10 +166,10 @@ def paid(ledger: Ledger, queue: Queue) -> Paid:
     return {one.task_id: one.payments for one in closed} | opened
 
 
-def cage_of(settings: config.Config) -> sandbox.Sandbox:
-    """The cage for work that nobody watches; a weak one only where the owner accepts it."""
-    weak = settings.policy.accept_weak_limits
-    choose = sandbox.choose if weak else sandbox.choose_strong
+def cage_of(settings: config.Config, options: Options) -> sandbox.Sandbox:
+    """The cage for the work; unattended, a weak one only where the owner accepts it."""
+    strict = options.unattended and not settings.policy.accept_weak_limits
+    choose = sandbox.choose_strong if strict else sandbox.choose_strongest
     return choose(settings.sandbox.backend)
 
 

@@ -268,7 +268,7 @@ class Policy(Section):
     max_files: Count = Field(500, description="Most files that one proposal may change.")
     max_bytes: Count = Field(16 << 20, description="Most bytes that one proposal may write.")
     accept_weak_limits: bool = Field(
-        False, description="Run even where memory, processes and disk cannot be limited in total."
+        False, description="Run unattended even where the kernel does not limit memory and disk."
     )
 
 

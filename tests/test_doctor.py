@@ -163,7 +163,7 @@ def test_no_sandbox_is_a_failure_with_what_to_install(
     def nothing_works(preferred: str | None) -> sandbox.Sandbox:
         raise SandboxUnusable("no sandbox works here: firejail is missing")
 
-    monkeypatch.setattr(sandbox, "choose_strong", nothing_works)
+    monkeypatch.setattr(sandbox, "choose_strongest", nothing_works)
     failed = next(f for f in examine(ground_of(checkout)) if f.name == "sandbox")
     assert failed.level == "fail" and "install firejail or bubblewrap" in failed.remedy
 

@@ -30,6 +30,12 @@ CONFIG = """\
 
 [budget.task]
 # usd = 1.0                               # a hard stop for each task
+{policy}"""
+WEAK = """
+[policy]
+# For this user the kernel does not limit {totals} of a command in total: the cage watches
+# them and kills what goes over. Without this line only `aifactory run --once` works here.
+accept_weak_limits = true
 """
 EXAMPLE = """\
 {
@@ -59,12 +65,14 @@ def init(repo: Repo = None, dry_run: DryRun = False) -> None:
             make_dir(path.parent)
             atomic_write(path, content.encode())
         say(f"{'would write' if dry_run else 'wrote'}  {shown}")
+        if "accept_weak_limits = true" in content:
+            note("It accepts limits that are watched, not held by the kernel: see [policy] there.")
     note("Next: set [model] default in aifactory.toml, then `aifactory doctor`.")
 
 
 def _files(layout: Layout) -> dict[Path, str]:
     return {
-        layout.config: CONFIG.format(gate=_gate(layout.root)),
+        layout.config: CONFIG.format(gate=_gate(layout.root), policy=_policy()),
         layout.tasks / "example.json.sample": EXAMPLE,
     }
 
@@ -74,3 +82,11 @@ def _gate(root: Path) -> str:
     if any((root / name).exists() for name in PYTHON_SIGNS):
         return 'commands = ["python -m pytest -q"]'
     return '# commands = ["python -m pytest -q"]'
+
+
+def _policy() -> str:
+    """What the owner has to accept on this machine, to be read and committed by the owner."""
+    from aifactory.sandbox import unheld
+
+    totals = unheld()
+    return WEAK.format(totals=" and ".join(totals)) if totals else ""

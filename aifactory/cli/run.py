@@ -49,7 +49,7 @@ def run(
         root = place.layout.root
         settings = config.load(root, flags=flags, environ=os.environ)
         records = [] if settings.run.log_format else list(place.ledger.load().values())
-    options = Options(once=once, flags=flags, defect=defect, chaos=chaos)
+    options = Options(once=once, unattended=not once, flags=flags, defect=defect, chaos=chaos)
     if settings.run.log_format is None and sys.stderr.isatty():
         from aifactory.view import Board, LiveView
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from aifactory.layout import cache_home
 
 if TYPE_CHECKING:
     from aifactory.model import CommandRecord
+    from aifactory.sandbox import Spec
     from aifactory.sandbox.confined import Confined
 
 PROBE_SLOT = 62  # of the sandbox's users: the last but one, so that it is no worker's
@@ -22,9 +25,7 @@ PROBE_SLOT = 62  # of the sandbox's users: the last but one, so that it is no wo
 def sandbox(ground: Ground) -> Iterator[Finding]:
     from aifactory import sandbox
 
-    weak = ground.config.policy.accept_weak_limits
-    choose = sandbox.choose if weak else sandbox.choose_strong
-    cage = choose(ground.config.sandbox.backend)
+    cage = sandbox.choose_strongest(ground.config.sandbox.backend)
     findings = sandbox.self_test(cage)
     for found in findings:
         if not found.ok:
@@ -50,19 +51,35 @@ def interpreter(ground: Ground, cage: Confined) -> Iterator[Finding]:
             environment=tools.environment,
             readable=tools.readable,
         )
-        record = cage.run(spec)
+        record = as_a_gate_would(cage, spec)
     if record.ok:
         yield Finding("python", OK, f"{python} ({record.output.strip()}) works in the sandbox")
-        yield limits(record, weak=bool(sandbox.weakness(cage)))
+        accepted = ground.config.policy.accept_weak_limits
+        yield limits(record, sandbox.weakness(cage), accepted=accepted)
     else:
         said = record.output.strip() or record.denied or f"exit code {record.exit_code}"
         remedy = "set [environment] python to one that others may read"
         yield Finding("python", FAIL, f"{python} does not work in the sandbox: {said}", remedy)
 
 
-def limits(record: CommandRecord, *, weak: bool) -> Finding:
-    """What holds the totals of a command, as its record says."""
+def as_a_gate_would(cage: Confined, spec: Spec) -> CommandRecord:
+    """Run a command on a layer of fixed size, where one can be had."""
+    from aifactory.sandbox import layered
+
+    def laid() -> CommandRecord:
+        with layered(spec.workspace, spec.limits) as bounds:
+            return cage.run(replace(spec, limits=bounds or spec.limits))
+
+    with ThreadPoolExecutor(1) as alone:  # a layer is for the thread that lays it
+        return alone.submit(laid).result()
+
+
+def limits(record: CommandRecord, weak: str, *, accepted: bool) -> Finding:
+    """What holds the totals of a command, as its record says, and whether that will do."""
     held = ", ".join(f"{name}: {how}" for name, how in record.details["limits"].items())
-    if weak:
-        return Finding("limits", WARN, f"{held}; accepted", "install bubblewrap: it can limit more")
-    return Finding("limits", OK, held)
+    if not weak:
+        return Finding("limits", OK, held)
+    if accepted:
+        return Finding("limits", WARN, f"{held}; accepted", "let root run the daemon: it can limit")
+    remedy = "[policy] accept_weak_limits = true accepts it; until then only `run --once` works"
+    return Finding("limits", WARN, f"{held}; an unattended daemon is refused", remedy)

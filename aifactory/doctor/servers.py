@@ -57,7 +57,7 @@ def bench(ground: Ground, repository: Repository, commit: str) -> Iterator[Bench
     from aifactory.workspace import Workspaces
 
     settings = ground.config
-    cage = opening.cage_of(settings)
+    cage = opening.cage_of(settings, opening.Options())
     python = gate.interpreter(settings.environment.python, ground.layout.root)
     wanted = recipe(repository, commit, settings, python)
     environment = Environments(ground.layout, lambda: cage).find(wanted) if wanted else None

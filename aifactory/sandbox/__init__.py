@@ -6,7 +6,15 @@ returns a `CommandRecord`, or raises `SandboxUnusable`: there is no result from 
 
 from __future__ import annotations
 
-from aifactory.sandbox.choice import Finding, choose, choose_strong, self_test, weakness
+from aifactory.sandbox.choice import (
+    Finding,
+    choose,
+    choose_strong,
+    choose_strongest,
+    self_test,
+    unheld,
+    weakness,
+)
 from aifactory.sandbox.door import Door, opened
 from aifactory.sandbox.exec import run_in
 from aifactory.sandbox.fake import FakeNetwork, FakeSandbox
@@ -35,6 +43,7 @@ __all__ = [
     "Toolchain",
     "choose",
     "choose_strong",
+    "choose_strongest",
     "free_owner",
     "layered",
     "opened",
@@ -44,5 +53,6 @@ __all__ = [
     "self_test",
     "serve",
     "toolchain",
+    "unheld",
     "weakness",
 ]

@@ -5,20 +5,23 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from aifactory.errors import AifactoryError, SandboxUnusable
 from aifactory.layout import cache_home
+from aifactory.sandbox.cgroups import group
 from aifactory.sandbox.confined import BACKENDS, Confined
 from aifactory.sandbox.owner import free_owner
+from aifactory.sandbox.scratch import layered
 from aifactory.sandbox.spec import Limits, Sandbox, Spec
 
 INSTALL = "install one: `apt install firejail` or `apt install bubblewrap`"
 STRENGTHEN = (
-    "install bubblewrap, which can limit them, or accept it: [policy] accept_weak_limits = true"
+    "accept it with [policy] accept_weak_limits = true, or let root run the daemon, "
+    "or work with --once while somebody looks on"
 )
 NAME_ONE = (
     'let the owner name one: [sandbox] backend = "bubblewrap", which the guard proves each time'
@@ -53,37 +56,7 @@ def choose(preferred: str | None = None) -> Confined:
     Raises SandboxUnusable with the reason of each that does not. There is no way to get none.
     Inside a container no cage is chosen that nobody named: firejail runs commands bare there.
     """
-    return _first(preferred, _complaint, INSTALL)
-
-
-def choose_strong(preferred: str | None = None) -> Confined:
-    """As `choose`, for work that nobody watches: the kernel must hold the totals of a command."""
-    if all(_complaint(backend) for backend in _named(preferred)):
-        return choose(preferred)
-    return _first(preferred, lambda one: _complaint(one) or weakness(one), STRENGTHEN)
-
-
-def weakness(backend: Confined) -> str:
-    """Which totals nothing but the guard's watch holds here; empty where the kernel does.
-
-    A filesystem of fixed size with limits of the kernel counts as strong (study/sandbox.md,
-    section 13). Only root can give firejail one.
-    """
-    if backend.can_move:
-        return ""
-    return (
-        f"{backend.name}: /tmp, /dev/shm and the home have no limit of size that the kernel holds"
-    )
-
-
-def _named(preferred: str | None) -> list[Confined]:
-    return [backend for backend in BACKENDS if preferred in (None, backend.name)]
-
-
-def _first(
-    preferred: str | None, objection: Callable[[Confined], str | None], remedy: str
-) -> Confined:
-    if preferred is None and in_container():
+    if _hidden(preferred):
         raise SandboxUnusable(
             "this looks like a container: the kernel's own processes are not to be seen",
             next_step=NAME_ONE,
@@ -94,11 +67,71 @@ def _first(
         raise SandboxUnusable(f"no sandbox is called {preferred}", next_step=f"known: {known}")
     reasons = []
     for backend in named:
-        broken = objection(backend)
+        broken = _complaint(backend)
         if not broken:
             return backend
         reasons.append(broken)
-    raise SandboxUnusable("no sandbox works here: " + "; ".join(reasons), next_step=remedy)
+    raise SandboxUnusable("no sandbox works here: " + "; ".join(reasons), next_step=INSTALL)
+
+
+def choose_strongest(preferred: str | None = None) -> Confined:
+    """As `choose`, but the one that leaves the least to the guard's watch goes first."""
+    working = [backend for backend in _named(preferred) if not _complaint(backend)]
+    strongest = min(working, key=lambda backend: len(unheld(backend)), default=None)
+    return choose(strongest.name if strongest and not _hidden(preferred) else preferred)
+
+
+def choose_strong(preferred: str | None = None) -> Confined:
+    """As `choose_strongest`, for work that nobody watches: raises where a total is not held."""
+    found = choose_strongest(preferred)
+    if weak := weakness(found):
+        raise SandboxUnusable(weak, next_step=STRENGTHEN)
+    return found
+
+
+def weakness(backend: Confined) -> str:
+    """What nothing but the guard's watch bounds here, in words; empty where the kernel does all."""
+    found = ", ".join(unheld(backend))
+    return f"{backend.name}: only watched, not limited by the kernel: {found}" if found else ""
+
+
+def unheld(backend: Confined | None = None) -> list[str]:
+    """The totals of a command that the kernel does not hold here: for any cage, or for one.
+
+    Processes always are: a cage has a user, or a user namespace, with a count of its own.
+    """
+    found = [] if _has_groups() else ["memory"]
+    found += [] if _can_lay() else ["disk"]
+    return found + ([] if backend is None or backend.can_move else ["/tmp", "/dev/shm", "the home"])
+
+
+@cache
+def _has_groups() -> bool:
+    with group(Limits()) as made:
+        return made is not None
+
+
+@cache
+def _can_lay() -> bool:
+    with ThreadPoolExecutor(1) as alone:  # it leaves the process's mount namespace
+        return alone.submit(_laid).result()
+
+
+def _laid() -> bool:
+    with tempfile.TemporaryDirectory() as parent:
+        place = Path(parent, "tree")
+        place.mkdir()
+        with layered(place, Limits()) as limits:
+            return limits is not None
+
+
+def _named(preferred: str | None) -> list[Confined]:
+    return [backend for backend in BACKENDS if preferred in (None, backend.name)]
+
+
+def _hidden(preferred: str | None) -> bool:
+    """Whether no cage may be chosen that nobody named."""
+    return preferred is None and in_container()
 
 
 def in_container(processes: Path = Path("/proc")) -> bool:

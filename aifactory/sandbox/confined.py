@@ -112,8 +112,9 @@ class Confined:
     def _details(self, spec: Spec, cage: Cage) -> dict[str, Any]:
         """For the record: who, where, with what, and how far each total holds."""
         kernel = {"memory": "cgroup", "processes": "cgroup", "disk": "filesystem"}
-        weak = {"memory": "watched", "processes": "rlimit", "disk": "watched"}
-        limits = {k: kernel[k] if k in cage.enforced else f"{weak[k]} (weak)" for k in kernel}
+        other = {"memory": "watched (weak)", "processes": "rlimit", "disk": "watched (weak)"}
+        limits = {k: (kernel if k in cage.enforced else other)[k] for k in kernel}
+        sized = "filesystem" if self.can_move else "watched (weak)"
         return {
             "uid": cage.uid,
             "user": "own" if cage.staged else "the daemon's (weak)",
@@ -121,7 +122,7 @@ class Confined:
             "environment": sorted(environment(spec)),
             "readable": [str(path) for path in cage.trees],
             "network": "proxy" if spec.network else "none",
-            "limits": limits,
+            "limits": limits | {"temporary": sized},
             "line": self.line(cage, (0,)),
         }
 
