@@ -17,7 +17,7 @@ from aifactory.annals import Annals
 from aifactory.chaos import weather
 from aifactory.enduring import naming_trouble
 from aifactory.environments import Environments
-from aifactory.errors import AifactoryError, Bug, LockHeld
+from aifactory.errors import AifactoryError, Bug, LockHeld, SandboxUnusable
 from aifactory.events import Reader, Stream
 from aifactory.factory import Factory, OneForge, OneSandbox
 from aifactory.flakes import Flakes
@@ -168,9 +168,22 @@ def paid(ledger: Ledger, queue: Queue) -> Paid:
 
 def cage_of(settings: config.Config, options: Options) -> sandbox.Sandbox:
     """The cage for the work; unattended, a weak one only where the owner accepts it."""
-    strict = options.unattended and not settings.policy.accept_weak_limits
-    choose = sandbox.choose_strong if strict else sandbox.choose_strongest
-    return choose(settings.sandbox.backend)
+    if not options.unattended or settings.policy.accept_weak_limits:
+        return sandbox.choose_strongest(settings.sandbox.backend)
+    found = sandbox.choose_strong(settings.sandbox.backend)
+    if watched := only_watched(settings):
+        raise SandboxUnusable(watched, next_step=sandbox.STRENGTHEN)
+    return found
+
+
+def only_watched(settings: config.Config) -> str:
+    """What the owner asks for that no kernel limits, whoever runs the daemon; "" for nothing."""
+    asked = {
+        "for what [gate] keep lets stay": settings.gate.keep,
+        "while [environment] install runs": settings.environment.install,
+    }
+    found = " and ".join(when for when, wanted in asked.items() if wanted)
+    return f"the disk is only watched, not limited by the kernel, {found}" if found else ""
 
 
 def tell_recovered(stream: Stream, found: Iterable[landing.Recovery]) -> None:

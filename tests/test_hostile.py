@@ -108,7 +108,12 @@ NAMES = [
     "esc\x1b[2J.txt",
     "ab\u202ecd.txt",
     os.fsdecode(b"caf\xe9.txt"),  # not UTF-8, as old archives have them
+    "csi\x9b31m.txt",
+    "line\u2028TASK-ID: other.txt",
+    "isolate\u2066gpj\u2069.txt",
+    "bell\x07\x1b]0;owned\x07.txt",
 ]
+OPTIONS = ["--help.py", "-rf.py", "--config=evil.py", "-c.py", "@file.py", "+x.py"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -120,6 +125,18 @@ def test_names_of_files_stay_on_their_line(checkout: Checkout, name: str) -> Non
         sent = house.prompt(0)
     assert name not in sent and sent.count(ascii(name)[1:-1]) == 2 and sent.encode()
     assert len([line for line in sent.splitlines() if line.startswith("TASK-ID")]) == 1
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_name_that_looks_like_an_option_is_a_name(checkout: Checkout, name: str) -> None:
+    """To Git and to the checkout alike."""
+    drop(checkout, "t1", files=[name])
+    answer = f"```python:{name}\nx = 1\n```"
+    with opened(checkout, [answer]) as house:
+        house.work()
+        assert house.state("t1") is State.DONE
+    assert (checkout.root / name).read_text() == "x = 1\n"
+    assert checkout.git("show", f"HEAD:{name}") == "x = 1"
 
 
 WIDER = [

@@ -36,7 +36,7 @@ def sandbox(ground: Ground) -> Iterator[Finding]:
 
 
 def interpreter(ground: Ground, cage: Confined) -> Iterator[Finding]:
-    from aifactory import gate, sandbox
+    from aifactory import gate, opening, sandbox
 
     python = gate.interpreter(ground.config.environment.python, ground.layout.root)
     tools = sandbox.toolchain(python)
@@ -54,8 +54,9 @@ def interpreter(ground: Ground, cage: Confined) -> Iterator[Finding]:
         record = as_a_gate_would(cage, spec)
     if record.ok:
         yield Finding("python", OK, f"{python} ({record.output.strip()}) works in the sandbox")
+        weak = filter(None, (sandbox.weakness(cage), opening.only_watched(ground.config)))
         accepted = ground.config.policy.accept_weak_limits
-        yield limits(record, sandbox.weakness(cage), accepted=accepted)
+        yield limits(record, "; ".join(weak), accepted=accepted)
     else:
         said = record.output.strip() or record.denied or f"exit code {record.exit_code}"
         remedy = "set [environment] python to one that others may read"
@@ -80,6 +81,6 @@ def limits(record: CommandRecord, weak: str, *, accepted: bool) -> Finding:
     if not weak:
         return Finding("limits", OK, held)
     if accepted:
-        return Finding("limits", WARN, f"{held}; accepted", "let root run the daemon: it can limit")
+        return Finding("limits", WARN, f"{held}; {weak}; accepted", "nothing, if that will do")
     remedy = "[policy] accept_weak_limits = true accepts it; until then only `run --once` works"
-    return Finding("limits", WARN, f"{held}; an unattended daemon is refused", remedy)
+    return Finding("limits", WARN, f"{held}; {weak}: no unattended daemon starts", remedy)

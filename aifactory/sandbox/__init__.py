@@ -7,6 +7,7 @@ returns a `CommandRecord`, or raises `SandboxUnusable`: there is no result from 
 from __future__ import annotations
 
 from aifactory.sandbox.choice import (
+    STRENGTHEN,
     Finding,
     choose,
     choose_strong,
@@ -29,6 +30,7 @@ from aifactory.sandbox.toolchain import Toolchain, own_toolchain, toolchain
 
 __all__ = [
     "PROXY_PORT",
+    "STRENGTHEN",
     "Door",
     "FakeNetwork",
     "FakeSandbox",

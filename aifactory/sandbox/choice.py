@@ -20,8 +20,7 @@ from aifactory.sandbox.spec import Limits, Sandbox, Spec
 
 INSTALL = "install one: `apt install firejail` or `apt install bubblewrap`"
 STRENGTHEN = (
-    "accept it with [policy] accept_weak_limits = true, or let root run the daemon, "
-    "or work with --once while somebody looks on"
+    "accept it with [policy] accept_weak_limits = true, or work with --once while somebody looks on"
 )
 NAME_ONE = (
     'let the owner name one: [sandbox] backend = "bubblewrap", which the guard proves each time'

@@ -83,3 +83,21 @@ def test_only_an_unattended_daemon_needs_the_owners_word(
     settings = config.parse(text.encode(), environ={})
     with nullcontext() if fine else pytest.raises(SandboxUnusable):
         assert cage_of(settings, Options(unattended=unattended)) is BUBBLEWRAP
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user is refused before that")
+@pytest.mark.parametrize(
+    ("text", "when"),
+    [
+        ('[gate]\nkeep = ["build/**"]\n', "for what [gate] keep lets stay"),
+        ('[environment]\ninstall = ["true"]\n', "while [environment] install runs"),
+    ],
+)
+def test_root_has_to_accept_what_only_a_watch_bounds(text: str, when: str) -> None:
+    refused = config.parse(text.encode(), environ={})
+    with pytest.raises(SandboxUnusable) as caught:
+        cage_of(refused, Options(unattended=True))
+    assert caught.value.message.endswith(when)
+    accepted = config.parse(f"{text}[policy]\naccept_weak_limits = true\n".encode(), environ={})
+    for settings, unattended in ((refused, False), (accepted, True)):
+        assert cage_of(settings, Options(unattended=unattended)).name == "firejail"
