@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from aifactory import settings
 from aifactory.errors import Problem
+from aifactory.fields import Texts
 from aifactory.schema import dotted, nearest, show, unknown
 from aifactory.settings import keys
 
@@ -108,7 +108,7 @@ def typed(text: str, field: FieldInfo) -> Any:
         value: Any = tomllib.loads(f"value = {text}")["value"]
     except ValueError:
         value = text
-    if field.annotation == settings.Texts or get_origin(field.annotation) is tuple:
+    if field.annotation == Texts or get_origin(field.annotation) is tuple:
         return value if isinstance(value, list) else [text]
     return text if _takes_text(field.annotation) else value
 

@@ -1,6 +1,6 @@
 """The live view of a run: what works on what, since when, what it cost, what waits and why.
 
-`Board` folds events, `LiveView` shows it on a terminal; where there is no terminal it prints lines.
+Where there is no terminal it prints lines.
 """
 
 from __future__ import annotations
@@ -8,15 +8,14 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections import Counter, deque
-from collections.abc import Iterable
+from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
-from aifactory.model import Event, Record, State
+from aifactory.board import STAGE_WIDTH, Board, Line
+from aifactory.model import Event, State
 from aifactory.narration import (
     STATE_WORDS,
     describe,
@@ -33,84 +32,7 @@ if TYPE_CHECKING:
 TICK_SECONDS = 1.0
 SETTLE_SECONDS = 0.05  # events that come together are drawn once
 SHOWN = 12  # tasks of a kind; the rest is counted
-STAGE_WIDTH = 70
-BOOKKEEPING = ("attempt.ended",)  # changes nothing of what a task does
 TOLD = ("task.landed", "task.cancelled", "daemon.recovered", "prompt.broken")
-
-
-@dataclass
-class Line:
-    """One open task as the view shows it. `since` is the time of what it does now."""
-
-    task_id: str
-    state: State
-    doing: str = ""
-    since: str = ""
-    attempt: int = 0
-    cost_usd: float = 0.0
-
-
-@dataclass
-class Board:
-    """What is going on, as far as the events told."""
-
-    lines: dict[str, Line] = field(default_factory=dict)
-    closed: dict[str, State] = field(default_factory=dict)
-    cost_usd: float = 0.0
-    last_landed: str = ""
-
-    @classmethod
-    def of(cls, records: Iterable[Record]) -> Board:
-        """The board where the records left it."""
-        board = cls()
-        for record in records:
-            board.cost_usd += record.cost_usd
-            if record.state.closed:
-                board.closed[record.task_id] = record.state
-            else:
-                board.lines[record.task_id] = Line(
-                    record.task_id,
-                    record.state,
-                    record.reason,
-                    record.started_at or record.created_at,
-                    record.attempts,
-                    record.cost_usd,
-                )
-        return board
-
-    def take(self, event: Event) -> None:
-        """Bring the board to after an event."""
-        if event.task is None or (event.task in self.closed and _state(event) is None):
-            return
-        self.closed.pop(event.task, None)
-        line = self.lines.setdefault(event.task, Line(event.task, State.QUEUED))
-        spent = event.data.get("cost_usd")
-        if event.name == "model.answered" and isinstance(spent, int | float):
-            line.cost_usd += spent
-            self.cost_usd += spent
-        line.attempt = event.attempt or line.attempt
-        line.state = _state(event) or line.state
-        if event.name not in BOOKKEEPING:
-            line.doing, line.since = _doing(event, line.state), event.at
-        if line.state.closed:
-            self._close(event, line)
-
-    def _close(self, event: Event, line: Line) -> None:
-        self.closed[line.task_id] = line.state
-        del self.lines[line.task_id]
-        if line.state is State.DONE:
-            commit = str(event.data.get("commit") or "")[:10]
-            self.last_landed = one_line(f"{line.task_id} {commit}")
-
-    def of_state(self, *states: State) -> list[Line]:
-        """The open tasks in one of these states."""
-        return [line for line in self.lines.values() if line.state in states]
-
-    def heading(self) -> str:
-        """`2 running, 3 queued, 5 done, $0.0123`."""
-        counts = Counter([*(line.state for line in self.lines.values()), *self.closed.values()])
-        said = [f"{counts[state]} {words}" for state, words in STATE_WORDS.items() if counts[state]]
-        return ", ".join([*said, money(self.cost_usd)])
 
 
 class LiveView:
@@ -228,21 +150,6 @@ def _table(lines: list[Line], colour: str) -> RenderableType:
     if len(lines) > SHOWN:
         table.add_row(Text(f"and {len(lines) - SHOWN} more", style="dim"))
     return table
-
-
-def _state(event: Event) -> State | None:
-    """The state that an event led to; None where it does not say."""
-    with suppress(ValueError):
-        return State(str(event.data.get("state")))
-    return None
-
-
-def _doing(event: Event, state: State) -> str:
-    """What a task does after an event, or why it waits."""
-    reason = event.data.get("reason")
-    tells = state is State.RUNNING or "failure" in event.data
-    said = str(reason) if reason else describe(event) if tells else ""
-    return one_line(redacted(said), STAGE_WIDTH)
 
 
 def _waits(line: Line) -> str:

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import replace
 
-import pytest
-
-from aifactory import holds, requests
+from aifactory import requests
 from aifactory.errors import (
-    CredentialsMissing,
     FailureClass,
     Interrupted,
-    ModelTransient,
     SandboxUnusable,
 )
 from aifactory.model import CommandRecord, State
@@ -121,25 +116,6 @@ def test_a_precondition_that_does_not_hold_asks_no_model(checkout: Checkout) -> 
         assert house.model.requests == []
 
 
-def test_a_provider_in_trouble_costs_no_attempt(checkout: Checkout) -> None:
-    drop(checkout, "t1", files=["a.py"], max_attempts=1)
-    with opened(checkout, [ModelTransient("503"), whole(a_py="a\n")]) as house:
-        house.take_in()
-        assert house.attempt("t1") is State.QUEUED
-        assert house.factory.queue.runnable() == []
-        assert 0 < (house.factory.queue.next_due() or 0) <= 5
-        house.factory.queue.delay("t1", 0)
-        assert house.attempt("t1") is State.READY
-
-
-def test_a_missing_key_fails_the_task_at_once(checkout: Checkout) -> None:
-    drop(checkout, "t1", files=["a.py"])
-    with opened(checkout, [CredentialsMissing("no key")]) as house:
-        house.work()
-        assert house.state("t1") is State.FAILED
-        assert house.factory.exit_codes["t1"] == 4
-
-
 def test_without_a_sandbox_no_work_is_taken(checkout: Checkout) -> None:
     drop(checkout, "t1", files=["a.py"])
     red = {"check": SandboxUnusable("no cage")}
@@ -207,40 +183,6 @@ def test_a_change_in_the_same_place_is_proposed_again_at_no_charge(checkout: Che
         assert house.land("t1") is State.DONE
 
 
-def test_approval_is_asked_for_where_the_task_says_so(checkout: Checkout) -> None:
-    drop(checkout, "t1", files=["a.py"], land="approve")
-    with opened(checkout, [whole(a_py="a\n")]) as house:
-        house.work()
-        assert house.state("t1") is State.AWAITING_APPROVAL
-        pending = checkout.root / "shared" / "proposals" / "t1"
-        assert json.loads((pending / "proposal.json").read_text())["task_id"] == "t1"
-        assert b"+a" in (pending / "proposal.patch").read_bytes()
-        requests.post(house.factory.layout, "approve", "t1", {})
-        house.take_in()
-        assert house.land("t1") is State.DONE
-        assert not pending.exists()
-
-
-@pytest.mark.parametrize("verb", ["approve", "reject"])
-def test_what_is_said_of_another_attempt_is_refused(checkout: Checkout, verb: str) -> None:
-    drop(checkout, "t1", files=["a.py"], land="approve")
-    with opened(checkout, [whole(a_py="a\n")]) as house:
-        house.work()
-        requests.post(house.factory.layout, verb, "t1", {"attempt": 7})
-        house.take_in()
-        assert house.state("t1") is State.AWAITING_APPROVAL
-
-
-def test_a_rejected_proposal_never_lands(checkout: Checkout) -> None:
-    drop(checkout, "t1", files=["a.py"], land="approve")
-    with opened(checkout, [whole(a_py="a\n")]) as house:
-        house.work()
-        requests.post(house.factory.layout, "reject", "t1", {"reason": "not now"})
-        house.work()
-        assert house.state("t1") is State.REJECTED
-    assert checkout.git("log", "--format=%s") == "first"
-
-
 def test_a_task_may_land_on_a_branch_of_its_own(checkout: Checkout) -> None:
     drop(checkout, "t1", files=["a.py"], land="branch")
     with opened(checkout, [whole(a_py="a\n")]) as house:
@@ -248,15 +190,6 @@ def test_a_task_may_land_on_a_branch_of_its_own(checkout: Checkout) -> None:
         assert house.state("t1") is State.DONE
     assert checkout.git("log", "--format=%s", "main") == "first"
     assert checkout.git("log", "--format=%s", "aifactory/t1") == "do t1\nfirst"
-
-
-@pytest.mark.parametrize("budget", [{"tokens": 0}, {"usd": 0}, {"seconds": 0}])
-def test_no_call_is_made_without_budget(checkout: Checkout, budget: dict[str, float]) -> None:
-    drop(checkout, "t1", files=["a.py"], budget=budget)
-    with opened(checkout, [whole(a_py="a\n")]) as house:
-        house.work()
-        assert house.model.requests == []
-        assert house.state("t1") in (State.AWAITING_INPUT, State.REJECTED)
 
 
 def test_a_command_is_cut_when_the_time_of_its_task_is_up(checkout: Checkout) -> None:
@@ -360,60 +293,3 @@ def test_a_new_file_that_the_task_names_is_no_slip_in_another_name(checkout: Che
     with opened(checkout, [answer]) as house:
         house.work()
         assert house.state("t1") is State.DONE
-
-
-CLOCK = CommandRecord(argv=("check",), exit_code=1, output="FAILED t/test_clock.py::test_noon\n")
-
-
-def test_a_gate_that_was_red_before_is_not_charged_and_waits_for_the_base(
-    checkout: Checkout,
-) -> None:
-    drop(checkout, "t1", files=["a.py"], max_attempts=1)
-    with opened(checkout, [whole(a_py="a\n")], {"check": CLOCK}, gate__commands=["check"]) as house:
-        house.take_in()
-        assert house.attempt("t1") is State.AWAITING_INPUT
-        record = house.factory.queue.records["t1"]
-        assert failure_of(house.factory.queue, "t1") is FailureClass.GATE_BROKEN
-        assert record.charged == 0
-        assert "without the change, too" in record.reason
-        holds.release(house.factory)
-        assert house.state("t1") is State.AWAITING_INPUT  # nothing has changed yet
-        house.sandbox.results = {}
-        checkout.commit({"clock.py": "mended\n"})
-        holds.release(house.factory)
-        assert house.attempt("t1") is State.READY
-        assert house.land("t1") is State.DONE
-        assert len(house.model.requests) == 1  # the answer was paid for once
-        assert house.factory.queue.record("t1").attempts == 1
-
-
-def test_a_broken_gate_is_looked_at_again_later_and_after_a_restart(checkout: Checkout) -> None:
-    drop(checkout, "t1", files=["a.py"])
-    with opened(checkout, [whole(a_py="a\n")], {"check": CLOCK}, gate__commands=["check"]) as house:
-        house.take_in()
-        house.attempt("t1")
-        first = house.factory.held["t1"]
-        house.factory.held["t1"] = replace(first, since=first.since - first.seconds)
-        holds.release(house.factory)
-        assert house.attempt("t1") is State.AWAITING_INPUT
-        assert house.factory.held["t1"].seconds == 2 * first.seconds
-    with opened(checkout, gate__commands=["check"]) as house:
-        holds.release(house.factory)
-        assert house.attempt("t1") is State.READY
-        assert house.model.requests == []
-
-
-def test_a_gate_that_breaks_on_the_way_to_landing_holds_the_task(checkout: Checkout) -> None:
-    drop(checkout, "t1", files=["a.py"])
-    with opened(checkout, [whole(a_py="a\n")], gate__commands=["check"]) as house:
-        house.take_in()
-        assert house.attempt("t1") is State.READY
-        checkout.commit({"clock.py": "broken\n"})
-        house.sandbox.results = {"check": CLOCK}
-        assert house.land("t1") is State.AWAITING_INPUT
-        house.sandbox.results = {}
-        checkout.commit({"clock.py": "mended\n"})
-        holds.release(house.factory)
-        assert house.attempt("t1") is State.READY
-        assert house.land("t1") is State.DONE
-        assert len(house.model.requests) == 1

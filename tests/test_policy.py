@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aifactory.errors import FailureClass, PolicyDenied, ScopeViolation
+from aifactory.fields import TOOLS
 from aifactory.model import Change, ForbiddenPath, Task
 from aifactory.policy import Before, check, command_refusal, split
-from aifactory.settings import TOOLS, Policy
+from aifactory.settings import Policy
 
 BASE = {
     "src/a.py": "100644",

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
+from aifactory.board import Board
 from aifactory.events import Stream
 from aifactory.model import Record, State
-from aifactory.view import Board, LiveView, picture
+from aifactory.view import LiveView, picture
 
 RUN: tuple[tuple[str, str, int | None, dict[str, Any]], ...] = (
     ("task.accepted", "t1", None, {"state": "queued"}),

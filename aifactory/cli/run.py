@@ -51,7 +51,8 @@ def run(
         records = [] if settings.run.log_format else list(place.ledger.load().values())
     options = Options(once=once, unattended=not once, flags=flags, defect=defect, chaos=chaos)
     if settings.run.log_format is None and sys.stderr.isatty():
-        from aifactory.view import Board, LiveView
+        from aifactory.board import Board
+        from aifactory.view import LiveView
 
         with LiveView(sys.stderr, Board.of(records)) as view:
             return auto_agent.run(root, replace(options, readers=(view,)))

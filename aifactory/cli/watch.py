@@ -19,11 +19,12 @@ def watch(repo: Repo = None, json: Json = False) -> int:
 
     With --json each event is printed as a line, as it was recorded.
     """
+    from aifactory.board import Board
     from aifactory.cli.follow import Follower
     from aifactory.cli.output import say
     from aifactory.cli.place import opened
     from aifactory.narration import printable_json
-    from aifactory.view import Board, LiveView
+    from aifactory.view import LiveView
 
     with opened(repo) as place:
         follower = Follower(place)

@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 
 from aifactory import files
 from aifactory.errors import EditRefused, GateBroken, SandboxUnusable
+from aifactory.fields import Text
 from aifactory.gate.base import Room
 from aifactory.gate.base_run import standing_on
 from aifactory.gate.execution import evidence, execute, split
@@ -22,7 +23,6 @@ from aifactory.gate.trees import scratch, with_entries
 from aifactory.git import Entry, Repository
 from aifactory.layout import Layout
 from aifactory.model import CommandRecord, Value, Verdict
-from aifactory.settings import Text
 
 LISTING = "held-out.toml"
 _SEEN = ("/usr", "/etc", "/opt", "/bin", "/lib", "/lib64", "/sbin", "/proc", "/sys", "/dev")
