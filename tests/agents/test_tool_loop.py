@@ -146,13 +146,15 @@ def test_a_shell_is_used_where_the_command_needs_one(checkout: Checkout) -> None
     drop(checkout, "t1", assignee="engineer", files=["a.py"])
     bounds = {"bounds": {"seconds": 1}}
     fine = CommandRecord(argv=("x",), exit_code=0, details=bounds)
-    answers = [calling("run", command="ls | wc -l"), calling("run", command="ls pkg"), EDIT, DONE]
+    commands = ["ls | wc -l", "ls pkg", "./tools/check.sh -v"]
+    answers = [*(calling("run", command=command) for command in commands), EDIT, DONE]
     with opened(checkout, answers) as house:
         house.sandbox.default = fine
         house.work()
         assert [spec.argv for spec in house.sandbox.ran] == [
             ("bash", "-c", "ls | wc -l"),
             ("ls", "pkg"),
+            ("./tools/check.sh", "-v"),
         ]
 
 
