@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 Format = Literal["whole", "search_replace", "udiff", "v4a", "json"]
@@ -44,11 +45,11 @@ class Block:
     others: tuple[Block, ...] = ()
     """Other ways to read the block, where the answer can be read in several."""
 
-    @property
+    @cached_property
     def old(self) -> tuple[Line, ...]:
         return tuple(line for line in self.lines if line.mark != "+")
 
-    @property
+    @cached_property
     def new(self) -> tuple[Line, ...]:
         return tuple(line for line in self.lines if line.mark != "-")
 

@@ -10,6 +10,7 @@ from aifactory.edits.blocks import Block, Delete, Edits, Format, Rename, Step, U
 from aifactory.edits.recognise import recognise
 from aifactory.errors import AnswerUnusable
 
+_MOST_LINES = 100_000  # ten times those of a long file; reading more takes too long
 _CUT = frozenset({"length", "max_tokens", "model_length", "incomplete", "content_filter"})
 
 FORMATS = get_args(Format)
@@ -27,6 +28,11 @@ def parse(answer: str, *, finish_reason: str = "stop", format: str = "auto") -> 
         )
     if not answer.strip():
         raise AnswerUnusable("the answer is empty", next_step="answer with edits")
+    if (lines := answer.count("\n") + answer.count("\\n")) > _MOST_LINES:
+        raise AnswerUnusable(
+            f"the answer has {lines} lines, more than {_MOST_LINES}",
+            next_step="give edits of the places to change, not whole files",
+        )
     answer = _unwrapped(answer.removeprefix("\ufeff"))
     steps, summary, modes, name = _read(answer, _format(answer, format))
     if not steps and not modes and recognise(answer) not in (name, "whole"):

@@ -20,6 +20,7 @@ from aifactory.edits.view import View
 from aifactory.errors import AttemptFailed, EditRefused, StaleBase
 from aifactory.model import sha256
 
+_MOST_NEW = 200
 _NOTHING = "the answer changes nothing: what it asks for is already so"
 
 
@@ -30,6 +31,7 @@ def apply(edits: Edits, tree: Tree, *, seen: Seen | None = None) -> dict[str, by
     Raises EditRefused, StaleBase or ScopeViolation; then nothing is to be done.
     """
     seen = seen or {}
+    _check_count(edits.steps, tree)
     overlay = _overlay(_distinct(edits.steps), tree, seen)
     result = settled(overlay.changes(), overlay.origins, tree, seen)
     changes = {path: data for path, data in result.items() if data != tree.read(path)}
@@ -37,6 +39,16 @@ def apply(edits: Edits, tree: Tree, *, seen: Seen | None = None) -> dict[str, by
         raise EditRefused(_NOTHING, next_step="compare with the files as they are now")
     paths.check_room([path for path, data in changes.items() if data is not None], overlay)
     return changes
+
+
+def _check_count(steps: tuple[Step, ...], tree: Tree) -> None:
+    """Raise if more files are new than can be compared with the others by name."""
+    new = {step.path for step in steps if isinstance(step, Write)}
+    if len(new) > _MOST_NEW and sum(tree.read(path) is None for path in new) > _MOST_NEW:
+        raise EditRefused(
+            f"the answer makes more than {_MOST_NEW} new files",
+            next_step="make fewer files in one answer",
+        )
 
 
 def _overlay(steps: list[Step], tree: Tree, seen: Seen) -> Overlay:
