@@ -105,3 +105,23 @@ def test_time_is_bounded_whatever_must_be_searched(path: str, number: int) -> No
     with contextlib.suppress(AttemptFailed):
         apply(parse(answer), MemoryTree(_BIG))
     assert time.process_time() - started < 5
+
+
+_BLANK = b"\n" * 200_000
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "blank\n```\n" + "\n" * 1_000_000 + "```\n",
+        "blank\n<<<<<<< SEARCH\n" + "\n" * 1_000_000 + "=======\nx\n>>>>>>> REPLACE\n",
+        "--- a/blank\n+++ b/blank\n@@ -1,9 +1,9 @@\n" + " \n" * 500_000,
+        "".join(f"{at}.py\n```\nx\n```\n" for at in range(50_000)),
+    ],
+    ids=["whole", "search_replace", "udiff", "many_files"],
+)
+def test_a_megabyte_of_nothing_is_refused_at_once(answer: str) -> None:
+    started = time.process_time()
+    with pytest.raises(AttemptFailed):
+        apply(parse(answer), MemoryTree({"blank": _BLANK}))
+    assert time.process_time() - started < 2
