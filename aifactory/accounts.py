@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aifactory.model import Budget, Payment, Record, now
+from aifactory.model import Answer, Budget, Payment, Record, now
 from aifactory.models.budgets import UNITS
 from aifactory.models.spend import Balance, BudgetState
 from aifactory.narration import duration, money
@@ -81,3 +81,19 @@ def spending(records: Iterable[Record]) -> dict[str, dict[str, dict[str, Any]]]:
         kind: {name: total.model_dump(include=shown) for name, total in sorted(totals.items())}
         for kind, totals in sums.items()
     }
+
+
+def paid(before: tuple[Payment, ...], agent: str, answer: Answer) -> tuple[Payment, ...]:
+    """The payments of a task with one more answer."""
+    one = Payment(
+        day=now()[:10],
+        agent=agent,
+        model=answer.model,
+        calls=1,
+        usd=answer.cost_usd,
+        tokens=answer.usage,
+        seconds=answer.seconds,
+    )
+    same = [old for old in before if old.of == one.of]
+    others = [old for old in before if old.of != one.of]
+    return (*others, sum(same, start=one))

@@ -7,7 +7,7 @@ import threading
 import time
 from dataclasses import asdict, dataclass, field, replace
 
-from aifactory import failpoints, journal, purse
+from aifactory import accounts, failpoints, journal, purse
 from aifactory.agents import Question, label
 from aifactory.errors import (
     AifactoryError,
@@ -17,7 +17,7 @@ from aifactory.errors import (
     ModelTransient,
 )
 from aifactory.factory import Factory
-from aifactory.model import Answer, Payment, Task, now
+from aifactory.model import Answer, Task
 from aifactory.models import Line, Request, Terms, estimate, facts
 from aifactory.models.meter import Meter
 from aifactory.models.persistence import routes
@@ -236,24 +236,8 @@ class _Recorder:
             calls=record.calls + (not self.asked.purpose),
             cost_usd=record.cost_usd + answer.cost_usd,
             tokens=record.tokens + answer.usage,
-            payments=paid(record.payments, self.asked.agent, answer),
+            payments=accounts.paid(record.payments, self.asked.agent, answer),
         )
-
-
-def paid(before: tuple[Payment, ...], agent: str, answer: Answer) -> tuple[Payment, ...]:
-    """The payments of a task with one more answer."""
-    one = Payment(
-        day=now()[:10],
-        agent=agent,
-        model=answer.model,
-        calls=1,
-        usd=answer.cost_usd,
-        tokens=answer.usage,
-        seconds=answer.seconds,
-    )
-    same = [old for old in before if old.of == one.of]
-    others = [old for old in before if old.of != one.of]
-    return (*others, sum(same, start=one))
 
 
 def room(factory: Factory, model: str | None) -> int | None:
