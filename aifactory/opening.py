@@ -29,7 +29,7 @@ from aifactory.model import now
 from aifactory.models import Gateway
 from aifactory.prompts import Prompts, committed
 from aifactory.pulse import holder, signature
-from aifactory.purse import Paid, Paying, Purse
+from aifactory.purse import Paid, Purse
 from aifactory.queue import Queue
 from aifactory.rooms import tell_cut
 from aifactory.workspace import Workspaces
@@ -121,7 +121,7 @@ def assemble(
     tell_cut(queue, ledger, layout)
     paying = options.fork_of or layout
     kept = paying.forks / f"{stream.run}.json" if options.fork_of else layout.budgets
-    purse = Purse(kept, lambda: paid(ledger, queue), lambda: paying.purses)
+    purse = Purse(kept, lambda: paid(queue), lambda: paying.purses)
     purse.settle(ledger.artifact)
     purse.tidy(stream.run, queue.records)
     prices = settings.model.prices
@@ -159,11 +159,10 @@ def assemble(
     )
 
 
-def paid(ledger: Ledger, queue: Queue) -> Paid:
+def paid(queue: Queue) -> Paid:
     """What every task of the ledger cost; what is known of an open one is newer."""
-    closed = map(Paying.model_validate_json, ledger.reports())
     opened = {task_id: record.payments for task_id, record in queue.records.items()}
-    return {one.task_id: one.payments for one in closed} | opened
+    return {one.task_id: one.payments for one in queue.closed()} | opened
 
 
 def cage_of(settings: config.Config, options: Options) -> sandbox.Sandbox:

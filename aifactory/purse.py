@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from aifactory import files
 from aifactory.config import Config
@@ -21,13 +21,6 @@ from aifactory.models.spend import BudgetState, Low, Spend
 
 Paid = Mapping[str, Sequence[Payment]]  # by task
 UNITS = ("usd", "tokens", "seconds")
-
-
-class Paying(BaseModel):
-    """As much of a task's record as tells what was paid for it."""
-
-    task_id: str
-    payments: tuple[Payment, ...] = ()
 
 
 class Purse:

@@ -11,19 +11,20 @@ from pydantic import BaseModel
 from aifactory import intake, shelf
 from aifactory.intake import Found, Over
 from aifactory.layout import Layout
-from aifactory.model import State
+from aifactory.model import Payment, State
 from aifactory.queue.book import Book
 
 MANY = 100  # task files that are new here
 
 
-class _Closed(BaseModel):
-    """As little of a closed task's record as tells whether a file holds it still."""
+class Closed(BaseModel):
+    """As much of a closed task's record as a start asks for: its files, and what was paid."""
 
     task_id: str
     state: State
     digest: str = ""
     file_sha256: str = ""
+    payments: tuple[Payment, ...] = ()
 
 
 @dataclass(eq=False)
@@ -36,13 +37,15 @@ class Folder(Book):
     _over: Over = field(default_factory=dict, init=False)
     _names: set[str] = field(default_factory=set, init=False)  # that were there at the last look
     _found: list[Found] = field(default_factory=list, init=False)
+    _known: list[Closed] | None = field(default=None, init=False)  # until the next look
 
     def _look(self) -> None:
         """See what is there now; where many files are new, ask for all closed tasks at once."""
         tasks = self.layout.tasks
         names = set(intake.names(tasks))
         new = names - self._names
-        closed = self._closed() if len(new) >= MANY else {}
+        closed = self._digests() if len(new) >= MANY else {}
+        self._known = None
         accepted = {file: task_id for task_id, (_, file) in closed.items() if file}
         over: Over = {**self._over, **(intake.recognised(tasks, new, accepted) if accepted else {})}
         found, over = self._scan(over)
@@ -61,14 +64,19 @@ class Folder(Book):
             found = intake.scan(self.layout.tasks, self._files, left)
         return found, left
 
-    def _closed(self) -> dict[str, tuple[str, str]]:
+    def closed(self) -> list[Closed]:
+        """Every task of the ledger, read at once; the next look at the files needs them, too."""
+        self._known = [*map(Closed.model_validate_json, self.ledger.reports())]
+        return self._known
+
+    def _digests(self) -> dict[str, tuple[str, str]]:
         """The digests of task and file of every closed task, by its id.
 
         Not of one that is open again, or rejected: another file of its id may be taken in.
         """
         return {
             one.task_id: (one.digest, one.file_sha256)
-            for one in map(_Closed.model_validate_json, self.ledger.reports())
+            for one in (self.closed() if self._known is None else self._known)
             if one.task_id not in self.records and one.state is not State.REJECTED
         }
 
