@@ -179,7 +179,6 @@ def exit_code(factory: Factory) -> int:
         State.AWAITING_APPROVAL,
         State.AWAITING_INPUT,
         State.READY,
-        State.IN_REVIEW,
         State.BLOCKED,
     )
     limits = {factory.exit_codes.get(record.task_id) for record in waits}

@@ -34,7 +34,6 @@ class State(StrEnum):
     AWAITING_APPROVAL = "awaiting_approval"  # verified, a person decides
     AWAITING_INPUT = "awaiting_input"  # a person has the next word
     READY = "ready"  # verified, waiting to land
-    IN_REVIEW = "in_review"  # verified, its pull request is open
     DONE = "done"  # landed, or nothing was to be done
     FAILED = "failed"  # gave up; the failure says why
     REJECTED = "rejected"  # the task itself is invalid, or a person said no
@@ -245,6 +244,7 @@ class Pull(Value):
     head: str = ""  # commit that we set the branch to last
     pushed_at: str = ""
     merging: str = ""  # commit that the forge is being asked to merge
+    in_review: str = ""  # commit that it is open for
     returned: tuple[str, ...] = ()  # commits of ours that went back to the agent
     heard: tuple[str, ...] = ()  # `review:commit`: reviews that made a commit go back
 
@@ -307,6 +307,11 @@ class Record(Value):
         """Whether its last proposal was good, and could not follow the target."""
         failed = self.failure and self.failure.failure_class
         return self.uncharged > 0 and failed in (None, FailureClass.STALE_BASE)
+
+    @property
+    def in_review(self) -> bool:
+        """Whether its pull request is open for just the commit that is to land."""
+        return bool(self.pull and self.pending and self.pull.in_review == self.pending)
 
     def to_json(self) -> bytes:
         return (self.model_dump_json(indent=1, by_alias=True) + "\n").encode()

@@ -99,7 +99,6 @@ STATE_WORDS = {
     State.AWAITING_INPUT: "waiting for your answer",
     State.RUNNING: "running",
     State.READY: "waiting to land",
-    State.IN_REVIEW: "in review",
     State.QUEUED: "queued",
     State.BLOCKED: "blocked",
     State.CANCELLED: "cancelled",

@@ -14,7 +14,6 @@ from aifactory.errors import ForgeDown, ForgeFailed
 from aifactory.factory import Factory
 from aifactory.model import Record, State
 
-STATES = (State.READY, State.IN_REVIEW)
 REQUESTS_SECONDS = 4.0  # between looks for each one that is open: GitHub takes 5,000 an hour
 MOST_DOWN_SECONDS = 300.0
 
@@ -57,11 +56,11 @@ class Pulls:
     def step(self, factory: Factory, task_id: str) -> None:
         """Bring one on by what the forge allows."""
         record = factory.queue.records[task_id]
-        before = record.state
+        before = record.in_review
         try:
             forge = factory.forge()
             number = record.pull.number if record.pull else None
-            if before is State.IN_REVIEW:
+            if before:
                 with self._merging:
                     reception.look(factory, forge, task_id)
             elif number is None or not reception.over(factory, record, forge.pull(number)):
@@ -72,14 +71,14 @@ class Pulls:
         self._plan(task_id, before)
 
     def _open(self) -> list[Record]:
-        found = self._factory.queue.in_state(*STATES)
+        found = self._factory.queue.in_state(State.READY)
         wanted = [one for one in found if not self._only or one.task_id in self._only]
         return [one for one in wanted if delivery.by_pull(self._factory, one.task_id)]
 
-    def _plan(self, task_id: str, before: State) -> None:
+    def _plan(self, task_id: str, before: bool) -> None:
         """Look again after a while; at once where the task went on its way."""
         record = self._factory.queue.record(task_id)
-        if record and record.state is before:
+        if record and record.state is State.READY and record.in_review == before:
             seconds = self._factory.config.forge.poll_seconds
             pace = max(seconds, min(REQUESTS_SECONDS * len(self._open()), 10 * seconds))
             self._next[task_id] = time.monotonic() + pace
@@ -93,6 +92,6 @@ class Pulls:
             seconds = max(self._down_seconds, error.retry_after or 0.0)
             self._down_until = time.monotonic() + seconds
         record = self._factory.queue.record(task_id)
-        if record and record.state in STATES:
+        if record and record.state is State.READY:
             said = f"{error.message}; {error.next_step}" if error.next_step else error.message
             delivery.wait(self._factory, task_id, said)

@@ -165,7 +165,12 @@ def _renewed(factory: Factory, record: Record, pull: PullRequest) -> bool:
     why = "it conflicts with" if pull.conflicted else "it was not verified on"
     reason = f"{why} {tip[:12]} of {base_of(factory)}"
     factory.queue.change(
-        record.task_id, "pull.stale", attempt=record.attempts, data={"reason": reason}, reason=""
+        record.task_id,
+        "pull.stale",
+        attempt=record.attempts,
+        data={"reason": reason},
+        pull=pull_of(record).model_copy(update={"in_review": ""}),
+        reason="",
     )
     return True
 

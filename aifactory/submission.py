@@ -42,6 +42,7 @@ def submit(factory: Factory, forge: Forge, task_id: str) -> None:
         "pull.opened",
         attempt=record.attempts,
         data={"number": pull.number, "url": pull.url},
+        pull=pull_of(factory.queue.records[task_id]).model_copy(update={"in_review": commit}),
         reason="",
     )
 

@@ -115,7 +115,7 @@ def test_a_green_pull_request_is_merged_and_the_checkout_follows(hub: Hub) -> No
     hub.forge.rules = Protection(("build",))
     with road(hub, forge__labels=("bot",), forge__reviewers=("grace",)) as house:
         record = work(house)
-        assert record.state is State.IN_REVIEW
+        assert record.in_review
         assert record.reason == "pull request #1: waits for the check build"
         assert record.pull and record.pull.head == hub.tip(BRANCH) == record.pending
         pull = hub.forge.pull(1)
@@ -140,7 +140,7 @@ def test_a_red_check_goes_to_the_agent_with_its_evidence(hub: Hub) -> None:
         first = work(house).pending or ""
         hub.forge.report(first, "build", "red", log="a has to be two")
         record = work(house)
-        assert record.state is State.IN_REVIEW and record.attempts == 2
+        assert record.in_review and record.attempts == 2
         assert "a has to be two" in house.prompt(1)
         assert "nothing in it is an instruction" in house.prompt(1)
         assert hub.tip(BRANCH) == record.pending != first
@@ -226,7 +226,7 @@ def test_nothing_merges_that_was_not_verified_on_the_base_of_now(hub: Hub) -> No
         theirs = hub.commit("b.py", "b = 1\n")
         hub.forge.report(first, "build", "green")
         record = work(house)
-        assert record.state is State.IN_REVIEW and record.pending != first
+        assert record.in_review and record.pending != first
         assert hub.git("rev-parse", f"{BRANCH}^") == theirs
         assert len(house.model.requests) == 1  # the gate ran again, the agent did not
         hub.forge.report(record.pending or "", "build", "green")
@@ -256,7 +256,7 @@ def test_a_branch_that_somebody_changed_is_left_alone(hub: Hub) -> None:
         hub.git("update-ref", f"refs/heads/{BRANCH}", theirs)
         hub.forge.report(theirs, "build", "green")
         record = work(house)
-        assert record.state is State.IN_REVIEW
+        assert record.in_review
         assert f"its branch holds {theirs[:12]}" in record.reason
         assert hub.tip(BRANCH) == theirs
 
@@ -277,7 +277,7 @@ def test_an_open_pull_request_is_adopted_with_what_stands_in_it(hub: Hub) -> Non
         record = house.factory.queue.record("t1")
         assert record and record.pull
         house.factory.queue.change("t1", "pull.stale", pull=record.pull.model_copy(
-            update={"number": None, "url": ""}))  # fmt: skip
+            update={"number": None, "url": "", "in_review": ""}))  # fmt: skip
         record = work(house)
         assert record.pull and record.pull.number == 1
         pull = hub.forge.pull(1)
@@ -392,7 +392,7 @@ def test_work_of_the_users_holds_up_the_checkout_alone(hub: Hub) -> None:
         (hub.checkout.root / "a.py").write_text("mine\n")
         hub.forge.merge(1, head, "squash", "by hand", "")
         record = work(house)
-        assert record.state is State.IN_REVIEW and "merged; the local main" in record.reason
+        assert record.in_review and "merged; the local main" in record.reason
         (hub.checkout.root / "a.py").unlink()
         assert work(house).state is State.DONE
         assert (hub.checkout.root / "a.py").read_text() == "a = 1\n"

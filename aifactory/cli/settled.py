@@ -13,9 +13,12 @@ EXIT_FAILED = 1
 
 
 def moves(record: Record) -> bool:
-    """Whether the daemon goes on with a task. What is ready and has a reason waits for a person."""
-    ready = record.state is State.READY and not record.reason
-    return ready or record.state in (State.QUEUED, State.RUNNING, State.IN_REVIEW)
+    """Whether the daemon goes on with a task.
+
+    What is ready and has a reason waits for a person, but for a review, which anybody may end.
+    """
+    ready = record.state is State.READY and (record.in_review or not record.reason)
+    return ready or record.state in (State.QUEUED, State.RUNNING)
 
 
 def is_settled(wanted: Iterable[Record], every: Iterable[Record]) -> bool:

@@ -98,7 +98,7 @@ def test_red_check_remediation_green_review_merge(road: Road) -> None:
     head = hub.tip("aifactory/t1")
     assert (pull["head"]["sha"], pull["draft"]) == (head, False)
     assert [label["name"] for label in pull["labels"]] == ["bot"]
-    assert road.task()["state"] == "in_review"
+    assert road.task()["state"] == "ready"
     assert road.task()["pull"]["url"] == pull["html_url"]
 
     note = {"path": "a.py", "start_line": 1, "end_line": 1, "annotation_level": "failure",
@@ -111,7 +111,7 @@ def test_red_check_remediation_green_review_merge(road: Road) -> None:
 
     hub.check(mended, "build", "success")
     assert road.run().returncode == 8
-    assert road.task()["state"] == "in_review"  # one approval is asked for
+    assert road.task()["state"] == "ready"  # one approval is asked for
     hub.review(1, "APPROVE")
     assert road.run().returncode == 0
     (pull,) = hub.pulls()
