@@ -59,7 +59,7 @@ def check(texts: Sequence[str], view: View, label: str, path: str, evidence: Evi
     for text in texts:
         _check_lost(text, view, label, evidence)
         if not text.isascii():
-            _check_set_off(text, label, view.holds("\u00a0"))
+            _check_set_off(text, label, view)
             _check_gained(text, view, label, path, evidence)
 
 
@@ -85,17 +85,15 @@ def check_new(text: str, path: str, evidence: Evidence) -> None:
     code = not (_is_prose(path) or _MARKUP.search(path))
     if code and (entity := escapes.as_entities(text)):
         raise _entity(entity, path)
-    for line in lines:
-        _check_set_off(line, path, known=False)
     stray = evidence.typographic_only and not evidence.plain and not _is_prose(path)
     if stray and _DELIMITER.search(text):
         raise _refusal(path, _DELIMITER.findall(text)[0].strip("=([{,:)]};" + " "))
 
 
-def _check_set_off(text: str, label: str, known: bool) -> None:
-    """Raise EditRefused if a line begins with spaces that are none."""
+def _check_set_off(text: str, label: str, view: View) -> None:
+    """Raise EditRefused if a line begins with spaces that are none; the file has plain ones."""
     white = text[: len(text) - len(text.lstrip())]
-    if "\u00a0" in white and not known:
+    if "\u00a0" in white and not view.holds("\u00a0") and view.lines_with(" ") >= _FEW:
         raise _refusal(label, "\u00a0")
 
 
