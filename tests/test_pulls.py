@@ -292,7 +292,7 @@ def test_a_retried_task_goes_on_with_what_is_open(hub: Hub) -> None:
         assert work(house).state is State.FAILED
         house.factory.queue.put(house.factory.queue.task("t1"), None, "task.retried")
         record = work(house)
-        assert (record.state, record.attempts) == (State.IN_REVIEW, 2)
+        assert (record.state, record.attempts) == (State.READY, 2)
         assert record.pull and record.pull.number == 1
         assert record.reason == "pull request #1: waits for grace to look again"
         assert "make it two" in house.prompt(1)
