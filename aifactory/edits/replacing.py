@@ -112,10 +112,11 @@ def _in_characters(
     text: str, old: str, new: str, evidence: Evidence, block: Block, path: str
 ) -> str:
     """`new` in the characters of the file, where the answer strays from them elsewhere."""
-    view, label = View(text), f"{path}: edit {block.number}"
+    label = f"{path}: edit {block.number}"
     escapes.check_quotes(added_lines(old, new), text, label)
     if new.isascii() and not evidence.lost and "&" not in new and "\\" not in new:
         return new
+    view = View(text)
     typography.check(added_lines(old, new), view, label, path, evidence)
     return in_characters(new, evidence, view, label)
 
