@@ -10,7 +10,8 @@ from aifactory.errors import EditRefused
 _ENTITY = re.compile(r"&(?:lt|gt|amp|quot|#\d+);")
 _SIGN = re.compile("[<>&]")
 _BARE = {"_": re.compile(r"(?<=\w)_(?=\w)"), "*": re.compile(r"(?<!\\)\*")}
-_STAR = re.compile(r"[^'\"`/\\]*\\\*")  # not in a pattern or a text
+_NAME = re.compile(r"\w\\_|\\_\w")
+_STAR = re.compile(r"[^'\"`/\\]*(?:\w ?\\\*|\\\*(?:\\\*)? ?\w)")  # not in a pattern or a text
 _QUOTED = re.compile(r"^[^'\"`\n]*\\\"", re.MULTILINE)
 _PROSE = re.compile(r"\.(?:tex|sty|cls|bib|rst|txt|md|mdx)$")
 
@@ -36,7 +37,7 @@ def escaped_sign(texts: Sequence[str]) -> str | None:
 def stray_sign(texts: Sequence[str], path: str) -> str | None:
     """`\\_` or `\\*` in texts to be added, where neither code nor the path gives it a meaning."""
     sign = escaped_sign(texts)
-    if sign == "_" and not _PROSE.search(path):
+    if sign == "_" and not _PROSE.search(path) and any(map(_NAME.search, texts)):
         return r"\_"
     stars = sign == "*" and any(_STAR.match(text) for text in texts)
     return r"\*" if stars and not path.endswith((".tex", ".rst")) else None

@@ -19,6 +19,7 @@ _PROSE = re.compile(
 _DATA = re.compile(r"\.(?:json|ya?ml|toml)$", re.IGNORECASE)
 _QUOTE = re.compile("[\u2018-\u201f]")
 _DELIMITER = re.compile("[=(\\[{,:<>+|&] ?[\u2018-\u201f]|[\u2018-\u201f] ?[)\\]},;:]")
+_QUOTED = re.compile("[\u2018-\u201f]\\w[^\n\u2018-\u201f]*[\u2018-\u201f]")  # a text in a pair
 _MARKUP = re.compile(r"\.(?:jsx|tsx|vue|svelte|php|erb|hbs|ejs|j2|jinja2?)$", re.IGNORECASE)
 _FEW = 8  # lines that must have a plain character to show that the file writes it so
 _CODE_ONLY = re.compile(
@@ -86,7 +87,7 @@ def check_new(text: str, path: str, evidence: Evidence) -> None:
     if code and (entity := escapes.as_entities(text)):
         raise _entity(entity, path)
     stray = evidence.typographic_only and not evidence.plain and not _is_prose(path)
-    if stray and _DELIMITER.search(text):
+    if stray and _QUOTED.search(text) and _DELIMITER.search(text):
         raise _refusal(path, _DELIMITER.findall(text)[0].strip("=([{,:)]};" + " "))
 
 
