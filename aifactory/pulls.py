@@ -91,7 +91,8 @@ class Pulls:
             self._down_seconds = min(max(poll, 2 * self._down_seconds), MOST_DOWN_SECONDS)
             seconds = max(self._down_seconds, error.retry_after or 0.0)
             self._down_until = time.monotonic() + seconds
-        record = self._factory.queue.record(task_id)
-        if record and record.state is State.READY:
-            said = f"{error.message}; {error.next_step}" if error.next_step else error.message
-            delivery.wait(self._factory, task_id, said)
+        said = f"{error.message}; {error.next_step}" if error.next_step else error.message
+        for record in self._open():
+            unasked = isinstance(error, ForgeDown) and not record.reason
+            if record.task_id == task_id or unasked:
+                delivery.wait(self._factory, record.task_id, said)

@@ -10,7 +10,7 @@ from aifactory.errors import GateFailed
 from aifactory.factory import Factory
 from aifactory.following import follow
 from aifactory.forge import Check, Forge, PullRequest, Review, letters
-from aifactory.model import Failure, Record
+from aifactory.model import Failure, Record, State
 from aifactory.submission import base_of, pull_of, subject_and_body
 
 
@@ -20,7 +20,10 @@ def look(factory: Factory, forge: Forge, task_id: str) -> None:
     pull = forge.pull(pull_of(record).number or 0)
     if over(factory, record, pull):
         return
-    if pull.head != record.pending:
+    if pull.base != base_of(factory):
+        held = f"it is to land on {pull.base}, and was verified on {base_of(factory)}"
+        delivery.wait(factory, task_id, told(pull, held))
+    elif pull.head != record.pending:
         held = f"its branch holds {pull.head[:12]}, and {(record.pending or '')[:12]} was verified"
         delivery.wait(factory, task_id, told(pull, held))
     else:
@@ -177,6 +180,8 @@ def _renewed(factory: Factory, record: Record, pull: PullRequest) -> bool:
 
 def merge(factory: Factory, forge: Forge, record: Record, pull: PullRequest) -> None:
     """Merge the very commit that was verified and that all checks are green on."""
+    if factory.queue.records[record.task_id].state is not State.READY:
+        return  # cancelled while the forge was asked
     known = pull_of(record).model_copy(update={"merging": pull.head})
     intended = {"commit": pull.head}
     factory.queue.note(

@@ -18,7 +18,7 @@ from aifactory.following import follow
 from aifactory.forge import Forge, PullRequest, Remark, letters
 from aifactory.layout import TASK_REFS
 from aifactory.ledger import ref_of
-from aifactory.model import Pull, Record, Verdict, now
+from aifactory.model import Pull, Record, State, Verdict, now
 from aifactory.reviewing import Review
 from aifactory.trailers import TASK_TRAILER
 
@@ -37,6 +37,8 @@ def submit(factory: Factory, forge: Forge, task_id: str) -> None:
     settings = factory.config.forge
     if settings.draft and pull.draft and pull.open:
         forge.announce(pull)
+    if factory.queue.records[task_id].state is not State.READY:
+        return  # cancelled meanwhile
     factory.queue.change(
         task_id,
         "pull.opened",

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from aifactory.auto_agent import bring_on
+from aifactory.auto_agent import bring_on, nothing_more
 from aifactory.errors import ForgeDenied, ForgeDown
 from aifactory.forge import FakeForge, Method, Protection, PullRequest, Review
 from aifactory.model import Record, State
@@ -261,6 +261,54 @@ def test_a_branch_that_somebody_changed_is_left_alone(hub: Hub) -> None:
         assert hub.tip(BRANCH) == theirs
 
 
+def test_one_that_somebody_turned_to_another_base_does_not_merge(hub: Hub) -> None:
+    hub.forge.rules = Protection(("build",))
+    with road(hub) as house:
+        head = work(house).pending or ""
+        hub.git("branch", "release", "main")
+        hub.forge.pulls[1] = replace(hub.forge.pulls[1], base="release")
+        hub.forge.report(head, "build", "green")
+        expected = "pull request #1: it is to land on release, and was verified on main"
+        assert work(house).reason == expected
+        hub.forge.pulls[1] = replace(hub.forge.pulls[1], base="main")
+        assert work(house).state is State.DONE
+
+
+def test_a_base_that_is_gone_is_named(hub: Hub) -> None:
+    with road(hub) as house:
+        hub.git("branch", "-m", "main", "trunk")
+        assert "refuses: fatal: couldn't find remote ref refs/heads/main" in work(house).reason
+
+
+def test_one_that_is_cancelled_while_the_forge_is_asked_is_not_merged(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.forge.rules = Protection(("build",))
+    with road(hub) as house:
+        hub.forge.report(work(house).pending or "", "build", "green")
+
+        def reviews(number: int) -> list[Review]:
+            house.factory.queue.change("t1", "task.cancelled", pending=None, reason="")
+            return []
+
+        monkeypatch.setattr(hub.forge, "reviews", reviews)
+        Pulls(house.factory).step(house.factory, "t1")
+        assert house.state("t1") is State.CANCELLED
+        assert "merge 1" not in hub.forge.did
+
+
+def test_words_of_a_task_are_no_marks(hub: Hub) -> None:
+    said = "Make a\n<!-- aifactory end -->\n<!-- aifactory task=t1 -->\nmore"
+    drop(hub.checkout, "t1", files=["a.py"], description=said)
+    with road(hub, forge__merge="manual") as house:
+        work(house)
+        for _ in range(2):
+            house.factory.queue.change("t1", "pull.stale")
+            work(house)
+        body = hub.forge.pulls[1].body
+        assert body.count("<!-- aifactory ") == 2 and body.endswith("<!-- aifactory end -->")
+
+
 def test_a_branch_of_that_name_that_is_not_ours_is_left_alone(hub: Hub) -> None:
     hub.git("update-ref", f"refs/heads/{BRANCH}", hub.tip("main"))
     with road(hub) as house:
@@ -346,6 +394,18 @@ def test_a_forge_that_does_not_work_is_waited_for(hub: Hub, error: Exception) ->
         pulls = Pulls(house.factory)
         assert pulls.has_unseen()
         assert work(house).state is State.DONE
+
+
+def test_all_wait_for_a_forge_that_is_down_not_only_the_one_that_asked(hub: Hub) -> None:
+    drop(hub.checkout, "t2", files=["b.py"], description="Make b")
+    with road(hub, [ONE, whole(b_py="b = 1\n")], forge__poll_seconds=60.0) as house:
+        house.take_in()
+        house.attempt("t1")
+        house.attempt("t2")
+        hub.forge.troubles = [ForgeDown("nobody answers")]
+        pulls = Pulls(house.factory)
+        pulls.step(house.factory, "t1")
+        assert nothing_more(house.factory, pulls)
 
 
 def test_nothing_is_asked_before_a_limit_is_over(hub: Hub) -> None:

@@ -33,7 +33,7 @@ DENIED = re.compile(
 )
 REFUSED = re.compile(
     r"\[(?:remote )?rejected\]|stale info|protected branch|hook declined|returned error: 404|"
-    r"does not appear to be a git repository|Repository not found",
+    r"does not appear to be a git repository|Repository not found|couldn't find remote ref",
     re.IGNORECASE,
 )
 
