@@ -74,8 +74,7 @@ def landed(checkout: Checkout) -> set[str]:
 def test_each_does_its_example(checkout: Checkout, programs: str) -> None:
     done = aifactory(checkout, "run", "--once", AIFACTORY_AGENTS_PROGRAMS=programs)
     assert done.returncode == 0, done.stderr
-    kinds = {path.stem: path.read_text() for path in shipped("prompts").glob("*.md")}
-    assert landed(checkout) == {name for name, text in kinds.items() if "kind: wrapped" in text}
+    assert landed(checkout) == {place.name for place in PLACES}
 
 
 def test_a_provider_with_faults_and_what_it_counts(checkout: Checkout, programs: str) -> None:
