@@ -240,6 +240,14 @@ def test_a_log_is_fetched_without_the_token(server: Server, github: GitHub) -> N
     assert "Authorization" not in headers["GET /blob"]
 
 
+@pytest.mark.parametrize("status", [403, 404, 410])
+def test_a_log_that_is_gone_is_no_trouble(server: Server, github: GitHub, status: int) -> None:
+    server.answer(f"GET {R}/check-runs/5/annotations", [])
+    server.answer(f"GET {R}/actions/jobs/5/logs", {}, 302, Location=f"{server.url}/blob")
+    server.answer("GET /blob", b"<Error>BlobNotFound</Error>", status)
+    assert github.evidence(Check("build", "red", 5, "it broke")) == "it broke"
+
+
 def test_a_merge_names_the_commit_and_a_moved_branch_is_refused(
     server: Server, github: GitHub
 ) -> None:
