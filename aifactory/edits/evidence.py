@@ -31,6 +31,8 @@ class Evidence:
     """The answer has white space at the end of lines where the files have none."""
     prefixed: bool = False
     """The answer has the `a/` or `b/` of a diff in front of paths."""
+    numbered: bool = False
+    """The answer has numbers in front of the lines of a file."""
     tabs: Shift | None = None
     """How the answer's tabs and spaces become the files'."""
 
@@ -38,4 +40,4 @@ class Evidence:
     def found(self) -> bool:
         characters = self.plain or self.lost or self.composed or self.latin or self.exact_bytes
         ends = self.returns or self.feeds or self.trails
-        return bool(characters or ends or self.prefixed or self.tabs)
+        return bool(characters or ends or self.prefixed or self.numbered or self.tabs)

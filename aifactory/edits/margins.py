@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from aifactory.edits.likeness import bare
 
 _NUMBERED = re.compile(r"[ ]*(\d+)(?:[ ]*[|:\u2502\u2192]|\t|[ ]*$)(?:(?<!\t)[ ])?(.*)", re.DOTALL)
+_BARRED = re.compile(r"[ ]*\d+[ ]*[|\u2502\u2192]")
 _FEW = 3  # lines that must be numbered for the numbers not to be part of the text
 
 
@@ -22,15 +23,32 @@ def unnumbered(lines: Sequence[str], known: Collection[str]) -> list[str] | None
     """The lines without the numbers that all of them begin with, None if they have none, or
     `known`, the file's lines, have them too.
     """
+    texts = _texts_behind(lines)
+    if texts is None or len(lines) < _FEW:
+        return None
+    return texts if sum(text in known for text in texts) * 2 > len(texts) else None
+
+
+def are_numbered(lines: Sequence[str]) -> bool:
+    """Whether every line begins with a number, one more than the line above, and a bar."""
+    barred = all(_BARRED.match(line) for line in lines)
+    return bool(lines) and barred and _texts_behind(lines) is not None
+
+
+def without_numbers(lines: Sequence[str]) -> list[str]:
+    """Lines that `are_numbered` without their numbers."""
+    return _texts_behind(lines) or list(lines)
+
+
+def _texts_behind(lines: Sequence[str]) -> list[str] | None:
+    """What stands behind the numbers of the lines, None if they are not numbered in order."""
     found = [_NUMBERED.fullmatch(line) for line in lines]
-    if len(lines) < _FEW or not all(found):
+    if not all(found):
         return None
     matches = [match for match in found if match]
     counted = [int(match[1]) for match in matches]
-    if counted != list(range(counted[0], counted[0] + len(counted))):
-        return None
-    texts = [match[2] for match in matches]
-    return texts if sum(text in known for text in texts) * 2 > len(texts) else None
+    in_order = counted == list(range(counted[0], counted[0] + len(counted)))
+    return [match[2] for match in matches] if in_order else None
 
 
 def trimmed(text: str) -> str:

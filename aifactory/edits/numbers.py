@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 
 from aifactory.edits.blocks import Block, Line
@@ -12,14 +13,16 @@ from aifactory.edits.refusals import Ambiguous, already_there, one_sided, taken_
 from aifactory.edits.view import View
 
 _CONTEXT = 3
+_HEADING = re.compile(r"[A-Za-z_$]")
 _SURE = 2  # kept lines that show where a block was meant to be
 
 
 def decide(blocks: list[Block], found: Sequence[Place | Ambiguous], view: View) -> list[Place]:
     """A place for every block; a block that fits several takes the one that its number names.
 
-    That is a proof only if every number and count of the diff is right, each block has the
-    context that a diff is made with, and another block behind it has one place only, which is
+    That is a proof only if every number and count of the diff is right, what stands behind `@@`
+    is the line that Git shows there, each block has the context that a diff is made with, and
+    another block behind it has one place only, which is
     where its number says: then nothing before that place has moved. Raises the Ambiguous that
     cannot be decided.
     """
@@ -93,6 +96,7 @@ def _at_number(block: Block) -> Place:
 def _proven(blocks: list[Block], found: Sequence[Place | Ambiguous], view: View) -> bool:
     grown = 0
     witnessed = True
+    headed = any(block.heading for block in blocks)
     for block, item in zip(blocks, found, strict=True):
         low = (block.start or 0) - 1
         if not block.exact_counts or block.delta != grown or low < 0:
@@ -103,12 +107,21 @@ def _proven(blocks: list[Block], found: Sequence[Place | Ambiguous], view: View)
             if item.level is not Level.EXACT or item.rows[0] != low:
                 return False
             witnessed = True
-        elif low not in item.rows:
+        elif low not in item.rows or (headed and not _is_headed(block, low, view)):
             return False
         else:
             witnessed = False
         grown += len(block.new) - len(block.old)
     return witnessed
+
+
+def _is_headed(block: Block, low: int, view: View) -> bool:
+    """Whether Git shows this heading for a hunk there: the last line above that begins with a
+    letter, `_` or `$` (its rule where no driver is set for the file).
+    """
+    above = (view.lines[row].text for row in range(low - 1, -1, -1))
+    line = next((text for text in above if _HEADING.match(text)), "")
+    return line.startswith(block.heading) and bool(line) == bool(block.heading)
 
 
 def _has_context(block: Block, low: int, view: View) -> bool:

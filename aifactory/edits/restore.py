@@ -5,13 +5,13 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 
+from aifactory.edits import margins
 from aifactory.edits.blocks import Write
 from aifactory.edits.diff import changes, common_runs
 from aifactory.edits.elisions import leaves_out
 from aifactory.edits.escapes import as_entities, unescaped
 from aifactory.edits.evidence import Evidence
 from aifactory.edits.likeness import fold, fold_bytes, indent, is_decomposed
-from aifactory.edits.margins import unnumbered
 from aifactory.edits.strays import Pairs, in_file_text
 from aifactory.edits.text import BOM, FileLine, join, split
 from aifactory.edits.view import View
@@ -31,7 +31,7 @@ def restore(old: str, step: Write, path: str, evidence: Evidence) -> str:
     before, after = split(old.removeprefix(BOM)), split(step.text.removeprefix(BOM))
     if before == after or not before or not after:
         return mark + step.text.removeprefix(BOM) if after else step.text
-    after = _undressed(before, after, path)
+    after = _undressed(before, after, path, evidence)
     _check_elided(before, after, path)
     _check_form(before, after, path)
     key = fold_bytes if "\ufffd" in step.text else fold
@@ -47,15 +47,33 @@ def restore(old: str, step: Write, path: str, evidence: Evidence) -> str:
     return mark + join(after)
 
 
-def _undressed(before: list[FileLine], after: list[FileLine], path: str) -> list[FileLine]:
+def _undressed(
+    before: list[FileLine], after: list[FileLine], path: str, evidence: Evidence
+) -> list[FileLine]:
     """The answer without what it puts around lines of a file that has nothing like it: numbers,
     backslashes as in Markdown.
     """
     known = {line.text for line in before}
-    texts = [line.text for line in after]
-    texts = unnumbered(texts, known) or texts
+    said = [line.text for line in after]
+    texts = _unnumbered(said, known, path, evidence)
     texts = unescaped(texts, known) or texts
+    texts[0] = texts[0].removeprefix(BOM)
     return [FileLine(text, line.end) for text, line in zip(texts, after, strict=True)]
+
+
+def _unnumbered(said: list[str], known: set[str], path: str, evidence: Evidence) -> list[str]:
+    """The lines without numbers; of a file too short to show it, if the answer numbers others."""
+    if texts := margins.unnumbered(said, known):
+        evidence.numbered = True
+        return texts
+    if not margins.are_numbered(said) or any(margins.are_numbered([text]) for text in known):
+        return list(said)
+    if not evidence.numbered:
+        raise EditRefused(
+            f"{path}: every line begins with its number",
+            next_step="give the lines without numbers",
+        )
+    return margins.without_numbers(said)
 
 
 def _composed(true: FileLine, said: FileLine) -> FileLine:
@@ -105,10 +123,9 @@ def _check_form(before: list[FileLine], after: list[FileLine], path: str) -> Non
     another change: the form of the answer as likely as a part of the change.
     """
     old, new = ([line.text for line in lines] for lines in (before, after))
-    known = {text.strip(): indent(text) for text in old}
-    if known.keys() == {text.strip() for text in new}:
+    if _is_reindented(old, new):
         return
-    pairs = [(indent(text), known[text.strip()]) for text in new if text.strip() in known]
+    pairs = [(indent(after[b].text), indent(before[a].text)) for a, b in _same_words(before, after)]
     tabs = _indents_with_tabs(old)
     turned = {_width(true) for said, true in pairs if ("\t" in said) != ("\t" in true)}
     kept = {_width(true) for said, true in pairs if said == true and ("\t" in true) == tabs}
@@ -123,6 +140,19 @@ def _check_form(before: list[FileLine], after: list[FileLine], path: str) -> Non
         f"{path}: {what}; whether that is meant is not clear",
         next_step="copy the lines that do not change letter by letter, or use edits",
     )
+
+
+def _is_reindented(old: list[str], new: list[str]) -> bool:
+    """Whether nothing but the start of lines changes, and all of them begin in one way then."""
+    if [text.strip() for text in old] != [text.strip() for text in new]:
+        return False
+    return not (_indents_with_tabs(new) and any(text.startswith("  ") for text in new))
+
+
+def _same_words(before: list[FileLine], after: list[FileLine]) -> Pairs:
+    """Rows that are the same line but for its indentation; those that say something only."""
+    pairs = _pairs(before, after, str.strip)
+    return [(a, b) for a, b in pairs if before[a].text.strip()]
 
 
 def _width(white: str) -> int:

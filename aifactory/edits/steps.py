@@ -131,17 +131,38 @@ def _write(step: Write, overlay: Overlay, tree: Tree, evidence: Evidence) -> Non
 
 def _fresh(step: Write, path: str, tree: Tree, evidence: Evidence) -> str:
     """The text of a new file, without the ways in which the answer strays elsewhere."""
-    check_new(step.text, path, evidence)
-    text = margins.trimmed(step.text) if evidence.trails else step.text
+    text = _undressed(step.text, path, evidence)
+    check_new(text, path, evidence)
+    text = margins.trimmed(text) if evidence.trails else text
     if evidence.returns:
         text = text.replace("\r\n", "\n")
     elif evidence.feeds and "\r" not in text and kin.ends_in_crlf(path, tree):
         text = text.replace("\n", "\r\n")
     if evidence.tabs and kin.has_tabs(path, tree) is (evidence.tabs.kind == "tabs"):
         text = "\n".join([reindented(line, evidence.tabs) for line in text.split("\n")])
+    elif "\n\t" in text and kin.shuns_tabs(path, tree):
+        raise EditRefused(
+            f"{path}: lines begin with tabs, and in the other files of its kind with spaces",
+            next_step="indent the new file as the others are",
+        )
     if evidence.plain or evidence.composed:
         return in_characters(text, evidence, View(""), path)
     return text
+
+
+def _undressed(text: str, path: str, evidence: Evidence) -> str:
+    """The text of a new file without numbers in front of its lines, if the answer numbers the
+    lines of others as well.
+    """
+    lines = text.removesuffix("\n").split("\n")
+    if not margins.are_numbered(lines):
+        return text
+    if not evidence.numbered:
+        raise EditRefused(
+            f"{path}: every line begins with its number",
+            next_step="give the lines without numbers",
+        )
+    return "\n".join(margins.without_numbers(lines)) + "\n"
 
 
 def _check_base(step: Write, path: str, then: bytes | None, now: bytes | None) -> None:

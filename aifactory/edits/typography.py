@@ -21,6 +21,7 @@ _QUOTE = re.compile("[\u2018-\u201f]")
 _DELIMITER = re.compile("[=(\\[{,:<>+|&] ?[\u2018-\u201f]|[\u2018-\u201f] ?[)\\]},;:]")
 _QUOTED = re.compile("[\u2018-\u201f]\\w[^\n\u2018-\u201f]*[\u2018-\u201f]")  # a text in a pair
 _MARKUP = re.compile(r"\.(?:jsx|tsx|vue|svelte|php|erb|hbs|ejs|j2|jinja2?)$", re.IGNORECASE)
+_DASHES = {"\u2013": " - ", "\u2014": "--"}
 _FEW = 8  # lines that must have a plain character to show that the file writes it so
 _CODE_ONLY = re.compile(
     "[\u2010-\u2013\u2212]|[\u2014\u2015](?=\\w)"  # a minus, or the mark of an option
@@ -122,10 +123,29 @@ def _check_gained(text: str, view: View, label: str, path: str, evidence: Eviden
     plain = view.holds_plain_quotes_only or (bool(_DATA.search(path)) and not view.holds_curled)
     quotes = _QUOTE.findall(text) if stray and plain else []
     others = [] if prose else [found[-1] for found in _CODE_ONLY.findall(text)]
+    dashes = _dashes(text, view, prose=prose)
+    if dashes and not any(ord(char) in evidence.plain for char in dashes):
+        raise _refusal(label, dashes[0])
     for char in [*quotes, *(char for char in others if not _is_plain_beside(char, text))]:
         known = ord(char) in evidence.plain or view.holds(char)
         if not known and (char in quotes or view.lines_with(LOOKS[ord(char)][:1]) >= _FEW):
             raise _refusal(label, char)
+
+
+def _dashes(text: str, view: View, *, prose: bool) -> list[str]:
+    """Dashes that neither the file nor a plain form in the line speaks for: in code always,
+    in prose where other lines have the plain one.
+
+    Of 3,719 changed files of public projects none got its first dash beside no plain one.
+    """
+    return [
+        char
+        for char, plain in _DASHES.items()
+        if char in text
+        and plain not in text
+        and not view.holds(char)
+        and (view.has(plain) if prose else True)
+    ]
 
 
 def _entity(entity: str, label: str) -> EditRefused:

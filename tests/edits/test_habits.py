@@ -105,3 +105,31 @@ def test_names_with_backslashes_in_a_diff() -> None:
         f" {LINES[3]}\n-{LINES[4]}\n+value_4 = compute(new_name)\n {LINES[5]}\n"
     )
     assert outcome(diff, {"src/m.py": FILE}) == {"src/m.py": CHANGED}
+
+
+def test_numbers_in_front_of_the_lines_of_a_new_file() -> None:
+    numbered = "".join(f"{at:>4} | {line}\n" for at, line in enumerate(CHANGED.splitlines(), 1))
+    new = " 10 | x = 1\n"
+    assert outcome(whole(numbered) + whole(new, "n.py"), {"m.py": FILE})["n.py"] == "x = 1\n"
+    with pytest.raises(EditRefused, match="begins with its number"):
+        outcome(whole(new, "n.py"), {"m.py": FILE})
+
+
+def test_a_mark_behind_a_line_number_is_the_one_of_the_file() -> None:
+    numbered = "".join(f"{at} | {line}\n" for at, line in enumerate(CHANGED.splitlines(), 1))
+    answer = whole(numbered.replace("1 | ", "1 | \ufeff", 1))
+    assert outcome(answer, {"m.py": "\ufeff" + FILE}) == {"m.py": "\ufeff" + CHANGED}
+
+
+def test_tabs_in_a_new_file_whose_kin_have_spaces() -> None:
+    kin = {f"{name}.py": "if a:\n    b()\n" for name in "abc"}
+    new = whole("if a:\n\tc()\n", "new.py")
+    with pytest.raises(EditRefused, match="with spaces"):
+        outcome(new, kin)
+    assert outcome(new.replace(".py", ".mk"), kin)["new.mk"] == "if a:\n\tc()\n"
+
+
+def test_tabs_for_all_indentation_are_seen_where_lines_repeat() -> None:
+    file = "if a:\n    b()\nb()\n"
+    with pytest.raises(EditRefused, match="tabs and spaces"):
+        outcome(whole("if a:\n\tb()\nb()\nc()\n"), {"m.py": file})

@@ -153,3 +153,32 @@ def test_a_home_folder_is_outside() -> None:
 def test_a_diff_that_says_less_than_it_means(answer: str) -> None:
     with pytest.raises(AnswerUnusable):
         parse(answer, format="udiff")
+
+
+def test_a_dash_in_added_code_is_refused_where_the_file_has_none() -> None:
+    with pytest.raises(EditRefused, match="adds"):
+        _result(_v4a(" import os\n+x = a \u2013 b\n"), _CODE)
+    both = " import os\n+x = a - b  # 1 \u2013 2\n"
+    assert "1 \u2013 2" in _result(_v4a(both), _CODE)
+
+
+def test_a_dash_in_prose_is_refused_where_other_lines_have_a_plain_one() -> None:
+    hunk = " a\n+one \u2013 two\n"
+    assert "\u2013" in _result(_v4a(hunk, "a.md"), "a\n", "a.md")
+    with pytest.raises(EditRefused, match="adds"):
+        _result(_v4a(hunk, "a.md"), "a\nb - c\n", "a.md")
+
+
+def test_a_number_that_the_heading_speaks_against_decides_nothing() -> None:
+    body = "    #\n    #\n    #\n    x = 1\n    #\n    #\n    #\n"
+    hunk = "".join(f" {line}\n" for line in body.splitlines())
+    hunk = hunk.replace("     x = 1", "-    x = 1\n+    x = 2")
+    tail = "a\nb\nc\nd\ne\nf\ng\n"
+    last = "@@ -17,7 +17,7 @@ def second(a):\n a\n b\n c\n-d\n+D\n e\n f\n g\n"
+    file = f"def first(a):\n{body}def second(a):\n{body}{tail}"
+    diff = f"--- a/m.py\n+++ b/m.py\n@@ -10,7 +10,7 @@ def second(a):\n{hunk}{last}"
+    wanted = file.replace("d\ne\n", "D\ne\n")
+    at = wanted.rindex("x = 1")
+    assert _result(diff, file) == wanted[:at] + "x = 2" + wanted[at + 5 :]
+    with pytest.raises(EditRefused, match="fits 2 places"):
+        _result(diff.replace("@@ def second(a):\n     #", "@@ def first(a):\n     #"), file)
