@@ -35,6 +35,7 @@ from aifactory.errors import EditRefused
 _WHITE = " \t\r"
 _ACCENT = re.compile("[\u0300-\u036f]")
 _WIDE = 8  # spaces that a tab can hardly stand beside, if the answer turns spaces into tabs
+_SURE = 3  # lines that must gain the same white space at their end
 _QUOTES = frozenset("'\"")
 _HIGH = re.compile("[\u0080-\u00ff]")
 _ODD = re.compile("[\udc80-\udcff]")
@@ -47,6 +48,7 @@ class Style:
 
     shift: Shift
     trimmed: bool  # the answer has white space at the end of lines where the file has none
+    gained: str  # the white space that every line of the answer has more than the file's
     uneven: bool  # the file has some elsewhere
     faithful: bool  # the answer has the file's line ends
     known: dict[str, str]  # removed lines as the answer has them, and as the file has them
@@ -87,6 +89,7 @@ def style_of(block: Block, place: Place, view: View, path: str, evidence: Eviden
     return Style(
         shift=_shift(block, told, view, evidence) if place.level >= Level.INDENT else SAME,
         trimmed=trimmed,
+        gained=_gained(pairs),
         uneven=trimmed and any(_trails(line.text) for line in view.lines),
         faithful=faithful and not (evidence.returns and "\r\n" not in view.ends),
         known={line.text: true.text for line, true in pairs if line.mark == "-"},
@@ -110,6 +113,16 @@ def holds_odd_bytes(text: str) -> bool:
 def _is_idle(block: Block) -> bool:
     removed = {line.text for line in block.lines if line.mark == "-" and not line.text.isascii()}
     return any(line.mark == "+" and line.text in removed for line in block.lines)
+
+
+def _gained(pairs: _Told) -> str:
+    """The white space that all lines that were found have at their end, behind the file's; "" if
+    they are too few to tell, or differ.
+    """
+    found = [(bare(line.text), true.text) for line, true in pairs]
+    more = {said[len(true) :] if said.startswith(true) else "" for said, true in found}
+    same = more.pop() if len(more) == 1 and len(pairs) >= _SURE else ""
+    return "" if same.strip(_WHITE) else same
 
 
 def _trails(text: str) -> bool:
@@ -151,8 +164,10 @@ def text_in(style: Style, line: Line, view: View, label: str) -> str:
     if line.text in style.known:
         return style.known[line.text]
     text = in_characters(bare(line.text), style.evidence, view, label)
-    if style.trimmed and _trails(text):
-        if style.uneven:
+    if style.gained:
+        text = text.removesuffix(style.gained)
+    elif style.trimmed and _trails(text):
+        if style.uneven or not text.strip(_WHITE):
             raise EditRefused(
                 f"{label} has white space at the end of lines otherwise than the file",
                 next_step="copy the lines from the file with the ends that they have",

@@ -21,7 +21,8 @@ _QUOTE = re.compile("[\u2018-\u201f]")
 _DELIMITER = re.compile("[=(\\[{,:<>+|&] ?[\u2018-\u201f]|[\u2018-\u201f] ?[)\\]},;:]")
 _QUOTED = re.compile("[\u2018-\u201f]\\w[^\n\u2018-\u201f]*[\u2018-\u201f]")  # a text in a pair
 _MARKUP = re.compile(r"\.(?:jsx|tsx|vue|svelte|php|erb|hbs|ejs|j2|jinja2?)$", re.IGNORECASE)
-_DASHES = {"\u2013": " - ", "\u2014": "--"}
+_DASHES = {" \u2013 ": " - ", "\u2014": "--"}
+_NEW_DASH = re.compile(" \u2013 |\u2014[-\u2014\\w]")
 _FEW = 8  # lines that must have a plain character to show that the file writes it so
 _CODE_ONLY = re.compile(
     "[\u2010-\u2013\u2212]|[\u2014\u2015](?=\\w)"  # a minus, or the mark of an option
@@ -87,6 +88,8 @@ def check_new(text: str, path: str, evidence: Evidence) -> None:
     code = not (_is_prose(path) or _MARKUP.search(path))
     if code and (entity := escapes.as_entities(text)):
         raise _entity(entity, path)
+    if code and (dash := _NEW_DASH.search(text)) and not any(d in text for d in _DASHES.values()):
+        raise _refusal(path, dash[0].strip())
     stray = evidence.typographic_only and not evidence.plain and not _is_prose(path)
     if stray and _QUOTED.search(text) and _DELIMITER.search(text):
         raise _refusal(path, _DELIMITER.findall(text)[0].strip("=([{,:)]};" + " "))
@@ -139,11 +142,11 @@ def _dashes(text: str, view: View, *, prose: bool) -> list[str]:
     Of 3,719 changed files of public projects none got its first dash beside no plain one.
     """
     return [
-        char
-        for char, plain in _DASHES.items()
-        if char in text
+        dash.strip()
+        for dash, plain in _DASHES.items()
+        if dash in text
         and plain not in text
-        and not view.holds(char)
+        and not view.holds(dash.strip())
         and (view.has(plain) if prose else True)
     ]
 

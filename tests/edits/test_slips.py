@@ -182,3 +182,20 @@ def test_a_number_that_the_heading_speaks_against_decides_nothing() -> None:
     assert _result(diff, file) == wanted[:at] + "x = 2" + wanted[at + 5 :]
     with pytest.raises(EditRefused, match="fits 2 places"):
         _result(diff.replace("@@ def second(a):\n     #", "@@ def first(a):\n     #"), file)
+
+
+def test_a_dash_in_a_new_file_of_code_is_refused_unless_it_has_plain_ones() -> None:
+    new = "x = a \u2013 b\n"
+    with pytest.raises(EditRefused, match="adds"):
+        _result(_whole(new, "n.py"), _CODE, "m.py")
+    for meant in ("# pages 1\u20132\n", "x = a - b  # 1 \u2013 2\n"):
+        changes = apply(parse(_whole(meant, "n.py")), MemoryTree({"m.py": _CODE.encode()}))
+        assert changes == {"n.py": meant.encode()}
+
+
+def test_white_space_that_all_lines_gain_is_all_that_goes() -> None:
+    file = "a = 1\nb = 2\nc = 3\n"
+    hunk = " a = 1 \n b = 2 \n+   \n+d = 4 \n c = 3 \n"
+    assert _result(_v4a(hunk), file) == "a = 1\nb = 2\n  \nd = 4\nc = 3\n"
+    with pytest.raises(EditRefused, match="white space at the end"):
+        _result(_v4a(hunk.replace("a = 1 ", "a = 1")), file)
