@@ -45,7 +45,7 @@ def watched(seen: set[str]) -> Iterator[None]:
             for place in Path("/proc").glob("[0-9]*"):
                 try:
                     line = (place / "cmdline").read_bytes()
-                    if holds(line) or holds((place / "environ").read_bytes()):
+                    if line and (holds(line) or holds((place / "environ").read_bytes())):
                         seen.add(line.replace(b"\0", b" ").decode())
                 except OSError:
                     continue

@@ -192,7 +192,8 @@ def test_one_that_breaks_three_times_ends_the_attempt_by_name(checkout: Checkout
 
 
 def test_a_wish_for_servers_must_be_one(checkout: Checkout) -> None:
-    checkout.commit({"prompts/clerk.md": PROMPT.format(servers='["../desk"]')})
+    checkout.commit({"prompts/other.md": PROMPT.format(servers='["../desk"]')})
+    drop(checkout, "t1", assignee="other", files=["a.py"], max_attempts=1)
     with opened(checkout, [EDIT, DONE]) as house:
         house.work()
         assert "servers.0" in why(house)[1]

@@ -39,8 +39,8 @@ def test_at_every_step_it_comes_out_before_or_after_each_task(fault: str) -> Non
 @pytest.mark.parametrize("what", ["cache", "repository"])
 def test_a_full_disk_is_told_and_waited_for_and_then_everything_lands_once(what: str) -> None:
     found = tool("full_disk", what)
-    assert len(found["paused"]) == 1
-    assert "no space left while writing" in found["paused"][0]
+    assert 1 <= len(found["paused"]) <= 3  # once for each workspace that met it
+    assert all("no space left while writing" in one for one in found["paused"])
     assert found["landed"] == found["calls"] == 3
 
 

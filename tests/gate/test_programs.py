@@ -81,5 +81,5 @@ def test_a_record_says_all_that_an_auditor_asks(make_caged_room: MakeRoom) -> No
     assert record.started_at and record.seconds > 0 and record.backend
     details = record.details
     assert "PATH" in details["environment"] and details["bounds"]["processes"] > 0
-    assert set(details["limits"]) == {"memory", "processes", "disk"}
+    assert set(details["limits"]) == {"memory", "processes", "disk", "temporary"}
     assert details["line"] and details["command"] == "python -c 'print(1)'"

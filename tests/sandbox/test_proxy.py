@@ -84,7 +84,7 @@ def test_a_named_host_is_reached_and_told(
     proxy: Callable[..., tuple[Ask, FakeNetwork]], log: list[Request]
 ) -> None:
     ask, network = proxy("pypi.test", pypi_test=[[PUBLIC]])
-    assert ask(connect("PyPI.test", said=HELLO + b"more")).endswith(b"erom")
+    assert ask(connect("PyPI.test", said=HELLO + b"more")).find(b"erom") > 0
     assert network.connected == [(PUBLIC, 443)]
     one = told(log)
     assert (one.host, one.port, one.address) == ("pypi.test", 443, PUBLIC)
