@@ -37,11 +37,16 @@ def description(task: Task, record: Record, proposal: Proposal, report: str) -> 
         _block(task.description),
         *(["What the agent says:", _block(proposal.summary)] if proposal.summary.strip() else []),
         "<details><summary>Report</summary>",
-        _cut(redacted(report), MOST_REPORT),
+        _cut(_mute(redacted(report)), MOST_REPORT),
         "</details>",
     ]
     said = "\n\n".join(parts).replace(MARK, "<!- aifactory ")  # a mark of ours has to be ours
     return f"{mark_of(task.task_id)}\n\n{said}\n\n{END}"
+
+
+def _mute(text: str) -> str:
+    """The text with nothing in it that the forge takes for a mention or a reference."""
+    return re.sub(r"(?<=[@#])(?=\w)|(?<=\bGH-)(?=\d)|(?<=:/)(?=/)", "\u200b", text)
 
 
 def with_ours(text: str, ours: str) -> str:
