@@ -62,6 +62,15 @@ def trimmed(text: str) -> str:
     return "\n".join([_without_end(line) for line in lines])
 
 
+def gained(pairs: Sequence[tuple[str, str]]) -> str:
+    """The white space that each line of an answer has at its end behind the text of the file, in
+    pairs of the file's text and the answer's; "" if they are too few to tell, or differ.
+    """
+    more = {bare(said)[len(true) :] if said.startswith(true) else "" for true, said in pairs}
+    same = more.pop() if len(more) == 1 and len(pairs) >= _FEW else ""
+    return "" if same.strip(" \t") else same
+
+
 def _without_end(line: str) -> str:
     end = "\r" if line.endswith("\r") else ""
     return bare(line).rstrip(" \t") + end

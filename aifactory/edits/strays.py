@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from aifactory.edits import typography
+from aifactory.edits import margins, typography
 from aifactory.edits.evidence import Evidence
 from aifactory.edits.likeness import LOOKS, is_decomposed, lost_looks
 from aifactory.edits.style import in_characters
@@ -32,7 +32,10 @@ def in_file_text(
     strays = [(a, b) for a, b in pairs if before[a].text != after[b].text]
     gained = {b: before[a].text for a, b in strays if _gains(before[a].text, after[b].text)}
     true = {b: before[a].text for a, b in strays if _is_slip(before[a].text, after[b].text)}
-    trimmed = len(gained) >= _GAINED
+    trimmed = len(gained) >= _GAINED or (bool(gained) and evidence.trails)
+    telling = any(text.strip() for text in gained.values())
+    if telling and not trimmed and len(pairs) < max(len(before), len(after)):
+        raise _uneven(path)
     evidence.trails |= trimmed
     true |= gained if trimmed else {}
     evidence.composed |= any(is_decomposed(after[b].text) for b in true)
@@ -49,6 +52,7 @@ def in_file_text(
         _check_strays([(a, b) for a, b in texts if not _hides(a, b, view)], view, path)
         true |= unseen
     same = {b for _, b in pairs}
+    suffix = margins.gained(texts)
     fresh = [line.text for at, line in enumerate(after) if at not in same]
     typography.check(fresh, view, path, path, evidence)
     result = []
@@ -56,9 +60,27 @@ def in_file_text(
         text = true.get(at, line.text)
         if at not in same:
             text = in_characters(text, evidence, view, f"{path}: line {at + 1} of the answer")
-            text = text.rstrip(_WHITE) if trimmed else text
+            text = _trimmed(text, suffix, path) if trimmed else text
         result.append(FileLine(text, line.end))
     return result
+
+
+def _trimmed(text: str, suffix: str, path: str) -> str:
+    """A new line without the white space that all lines of the answer gain, or any if it is not
+    always the same. Raises EditRefused if that may be all of the line.
+    """
+    if suffix:
+        return text.removesuffix(suffix)
+    if text and not text.strip(_WHITE):
+        raise _uneven(path)
+    return text.rstrip(_WHITE)
+
+
+def _uneven(path: str) -> EditRefused:
+    return EditRefused(
+        f"{path}: the answer has white space at the end of lines otherwise than the file",
+        next_step="copy the lines from the file with the ends that they have",
+    )
 
 
 def _gains(true: str, said: str) -> bool:

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from aifactory.edits import margins
 from aifactory.edits.blocks import Block, Line
 from aifactory.edits.evidence import Evidence
 from aifactory.edits.indentation import (
@@ -35,7 +36,6 @@ from aifactory.errors import EditRefused
 _WHITE = " \t\r"
 _ACCENT = re.compile("[\u0300-\u036f]")
 _WIDE = 8  # spaces that a tab can hardly stand beside, if the answer turns spaces into tabs
-_SURE = 3  # lines that must gain the same white space at their end
 _QUOTES = frozenset("'\"")
 _HIGH = re.compile("[\u0080-\u00ff]")
 _ODD = re.compile("[\udc80-\udcff]")
@@ -89,7 +89,7 @@ def style_of(block: Block, place: Place, view: View, path: str, evidence: Eviden
     return Style(
         shift=_shift(block, told, view, evidence) if place.level >= Level.INDENT else SAME,
         trimmed=trimmed,
-        gained=_gained(pairs),
+        gained=margins.gained([(true.text, line.text) for line, true in pairs]),
         uneven=trimmed and any(_trails(line.text) for line in view.lines),
         faithful=faithful and not (evidence.returns and "\r\n" not in view.ends),
         known={line.text: true.text for line, true in pairs if line.mark == "-"},
@@ -113,16 +113,6 @@ def holds_odd_bytes(text: str) -> bool:
 def _is_idle(block: Block) -> bool:
     removed = {line.text for line in block.lines if line.mark == "-" and not line.text.isascii()}
     return any(line.mark == "+" and line.text in removed for line in block.lines)
-
-
-def _gained(pairs: _Told) -> str:
-    """The white space that all lines that were found have at their end, behind the file's; "" if
-    they are too few to tell, or differ.
-    """
-    found = [(bare(line.text), true.text) for line, true in pairs]
-    more = {said[len(true) :] if said.startswith(true) else "" for said, true in found}
-    same = more.pop() if len(more) == 1 and len(pairs) >= _SURE else ""
-    return "" if same.strip(_WHITE) else same
 
 
 def _trails(text: str) -> bool:

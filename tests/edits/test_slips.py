@@ -199,3 +199,12 @@ def test_white_space_that_all_lines_gain_is_all_that_goes() -> None:
     assert _result(_v4a(hunk), file) == "a = 1\nb = 2\n  \nd = 4\nc = 3\n"
     with pytest.raises(EditRefused, match="white space at the end"):
         _result(_v4a(hunk.replace("a = 1 ", "a = 1")), file)
+
+
+def test_white_space_at_the_end_of_a_line_of_a_whole_file() -> None:
+    file = "a = 1\nb = 2\nc = 3\nd = 4\n"
+    gained = "a = 1 \nb = 2 \nc = 3 \nd = 4 \n"
+    assert _result(_whole(gained + "   \ne = 5 \n"), file) == file + "  \ne = 5\n"
+    assert _result(_whole(file.replace("b = 2", "b = 2 ")), file) == file.replace("2\n", "2 \n")
+    with pytest.raises(EditRefused, match="white space at the end"):
+        _result(_whole(file.replace("b = 2", "b = 2 ") + "e = 5\n"), file)
