@@ -53,13 +53,15 @@ def _texts_behind(lines: Sequence[str]) -> list[str] | None:
 
 def trimmed(text: str) -> str:
     """The text without white space at the end of lines, if all of them have some that say
-    something.
+    something; where it is always the same, without that and no more.
     """
     lines = text.split("\n")
     told = [bare(line) for line in lines if line.strip()]
     if not all(line != line.rstrip(" \t") for line in told):
         return text
-    return "\n".join([_without_end(line) for line in lines])
+    ends = {line[len(line.rstrip(" \t")) :] for line in told}
+    same = ends.pop() if len(ends) == 1 else None
+    return "\n".join([_without_end(line, same) for line in lines])
 
 
 def gained(pairs: Sequence[tuple[str, str]]) -> str:
@@ -71,9 +73,10 @@ def gained(pairs: Sequence[tuple[str, str]]) -> str:
     return "" if same.strip(" \t") else same
 
 
-def _without_end(line: str) -> str:
+def _without_end(line: str, same: str | None) -> str:
     end = "\r" if line.endswith("\r") else ""
-    return bare(line).rstrip(" \t") + end
+    text = bare(line)
+    return (text.rstrip(" \t") if same is None else text.removesuffix(same)) + end
 
 
 def is_set_off(lines: Sequence[str]) -> bool:

@@ -133,7 +133,12 @@ def _fresh(step: Write, path: str, tree: Tree, evidence: Evidence) -> str:
     """The text of a new file, without the ways in which the answer strays elsewhere."""
     text = _undressed(step.text, path, evidence)
     check_new(text, path, evidence)
-    text = margins.trimmed(text) if evidence.trails else text
+    if (trimmed := margins.trimmed(text)) != text and not evidence.trails and "\n" in text.strip():
+        raise EditRefused(
+            f"{path}: every line ends with white space",
+            next_step="end the lines with what they say",
+        )
+    text = trimmed if evidence.trails else text
     if evidence.returns:
         text = text.replace("\r\n", "\n")
     elif evidence.feeds and "\r" not in text and kin.ends_in_crlf(path, tree):

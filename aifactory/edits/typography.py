@@ -22,7 +22,9 @@ _DELIMITER = re.compile("[=(\\[{,:<>+|&] ?[\u2018-\u201f]|[\u2018-\u201f] ?[)\\]
 _QUOTED = re.compile("[\u2018-\u201f]\\w[^\n\u2018-\u201f]*[\u2018-\u201f]")  # a text in a pair
 _MARKUP = re.compile(r"\.(?:jsx|tsx|vue|svelte|php|erb|hbs|ejs|j2|jinja2?)$", re.IGNORECASE)
 _DASHES = {" \u2013 ": " - ", "\u2014": "--"}
-_NEW_DASH = re.compile(" \u2013 |\u2014[-\u2014\\w]")
+_PLAIN_FORMS = (*_DASHES.values(), "...")
+_NEW_SLIP = re.compile("( \u2013 |\u2014[-\u2014\\w]|\u2026[\\w)\\]}]|[(\\[{]\u2026)")
+_NEW_INDENT = re.compile("^[ \t]*\u00a0", re.MULTILINE)
 _FEW = 8  # lines that must have a plain character to show that the file writes it so
 _CODE_ONLY = re.compile(
     "[\u2010-\u2013\u2212]|[\u2014\u2015](?=\\w)"  # a minus, or the mark of an option
@@ -88,11 +90,22 @@ def check_new(text: str, path: str, evidence: Evidence) -> None:
     code = not (_is_prose(path) or _MARKUP.search(path))
     if code and (entity := escapes.as_entities(text)):
         raise _entity(entity, path)
-    if code and (dash := _NEW_DASH.search(text)) and not any(d in text for d in _DASHES.values()):
-        raise _refusal(path, dash[0].strip())
+    if code:
+        _check_new_code(text, path)
     stray = evidence.typographic_only and not evidence.plain and not _is_prose(path)
     if stray and _QUOTED.search(text) and _DELIMITER.search(text):
         raise _refusal(path, _DELIMITER.findall(text)[0].strip("=([{,:)]};" + " "))
+
+
+def _check_new_code(text: str, path: str) -> None:
+    """Raise EditRefused if new code has no plain dashes and dots, but others in their places, or
+    lines that begin with spaces that are none.
+    """
+    if _NEW_INDENT.search(text):
+        raise _refusal(path, "\u00a0")
+    found = _NEW_SLIP.search(text)
+    if found and not any(plain in text for plain in _PLAIN_FORMS):
+        raise _refusal(path, found[0].strip("()[]{} ")[:1])
 
 
 def _check_set_off(text: str, label: str, view: View) -> None:

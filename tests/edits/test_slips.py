@@ -208,3 +208,17 @@ def test_white_space_at_the_end_of_a_line_of_a_whole_file() -> None:
     assert _result(_whole(file.replace("b = 2", "b = 2 ")), file) == file.replace("2\n", "2 \n")
     with pytest.raises(EditRefused, match="white space at the end"):
         _result(_whole(file.replace("b = 2", "b = 2 ") + "e = 5\n"), file)
+
+
+@pytest.mark.parametrize("text", ["f(\u2026args)\n", "\u00a0x = 1\n", "a = 1 \nb = 2 \n"])
+def test_a_new_file_of_code_that_strays_throughout_is_refused(text: str) -> None:
+    with pytest.raises(EditRefused, match=r"adds|white space"):
+        _result(_whole(text, "n.py"), _CODE, "m.py")
+
+
+def test_white_space_that_all_lines_of_a_new_file_gain_is_all_that_goes() -> None:
+    answer = _v4a(" import os  \n \n \n+x = 1  \n").replace(
+        "*** End Patch", "*** Add File: n.py\n+a = 1  \n+    \n+b = 2  \n*** End Patch"
+    )
+    changes = apply(parse(answer), MemoryTree({"m.py": _CODE.encode()}))
+    assert changes["n.py"] == b"a = 1\n  \nb = 2\n"
