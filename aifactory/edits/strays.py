@@ -60,20 +60,16 @@ def in_file_text(
         text = true.get(at, line.text)
         if at not in same:
             text = in_characters(text, evidence, view, f"{path}: line {at + 1} of the answer")
-            text = _trimmed(text, suffix, path) if trimmed else text
+            text = _trimmed(text, suffix) if trimmed else text
         result.append(FileLine(text, line.end))
     return result
 
 
-def _trimmed(text: str, suffix: str, path: str) -> str:
+def _trimmed(text: str, suffix: str) -> str:
     """A new line without the white space that all lines of the answer gain, or any if it is not
-    always the same. Raises EditRefused if that may be all of the line.
+    always the same.
     """
-    if suffix:
-        return text.removesuffix(suffix)
-    if text and not text.strip(_WHITE):
-        raise _uneven(path)
-    return text.rstrip(_WHITE)
+    return text.removesuffix(suffix) if suffix else text.rstrip(_WHITE)
 
 
 def _uneven(path: str) -> EditRefused:

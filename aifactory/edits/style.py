@@ -157,7 +157,7 @@ def text_in(style: Style, line: Line, view: View, label: str) -> str:
     if style.gained:
         text = text.removesuffix(style.gained)
     elif style.trimmed and _trails(text):
-        if style.uneven or not text.strip(_WHITE):
+        if style.uneven or (style.shift == SAME and not text.strip(_WHITE)):
             raise EditRefused(
                 f"{label} has white space at the end of lines otherwise than the file",
                 next_step="copy the lines from the file with the ends that they have",
