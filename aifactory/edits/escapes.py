@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from aifactory.edits.evidence import TELLING
 from aifactory.errors import EditRefused
 
 _ENTITY = re.compile(r"&(?:lt|gt|amp|quot|#\d+);")
@@ -69,7 +70,8 @@ def check_quotes(texts: Sequence[str], file: str, label: str) -> None:
     """Raise EditRefused if lines have `\\"` where no text has begun, as JSON in JSON has it, and no
     line of the file does so.
     """
-    if any('\\"' in text and _QUOTED.match(text) for text in texts) and not _QUOTED.search(file):
+    strays = any('\\"' in text and _QUOTED.match(text) for text in texts)
+    if strays and file.count("\n") >= TELLING and not _QUOTED.search(file):
         raise EditRefused(
             f"{label} adds quotes with a backslash in front outside of any text",
             next_step="escape each quote once in JSON",

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from aifactory.edits.indentation import Shift
 
+TELLING = 16  # lines of a file that show a habit; in a shorter one all may be meant
+
 
 @dataclass
 class Evidence:

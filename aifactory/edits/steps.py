@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from aifactory.edits import kin, margins, names, paths
 from aifactory.edits.blocks import Delete, Edits, Rename, Step, Update, Write
-from aifactory.edits.evidence import Evidence
+from aifactory.edits.evidence import TELLING, Evidence
 from aifactory.edits.indentation import reindented
 from aifactory.edits.overlay import Overlay
 from aifactory.edits.patch import patched
@@ -133,7 +133,8 @@ def _fresh(step: Write, path: str, tree: Tree, evidence: Evidence) -> str:
     """The text of a new file, without the ways in which the answer strays elsewhere."""
     text = _undressed(step.text, path, evidence)
     check_new(text, path, evidence)
-    if (trimmed := margins.trimmed(text)) != text and not evidence.trails and "\n" in text.strip():
+    trimmed = margins.trimmed(text)
+    if trimmed != text and not evidence.trails and text.count("\n") >= TELLING:
         raise EditRefused(
             f"{path}: every line ends with white space",
             next_step="end the lines with what they say",

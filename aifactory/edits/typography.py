@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from aifactory.edits import escapes
 from aifactory.edits.blocks import Block, Delete, Rename, Step, Update
-from aifactory.edits.evidence import Evidence
+from aifactory.edits.evidence import TELLING, Evidence
 from aifactory.edits.likeness import LOOKS
 from aifactory.edits.view import View
 from aifactory.errors import EditRefused
@@ -25,7 +25,6 @@ _DASHES = {" \u2013 ": " - ", "\u2014": "--"}
 _PLAIN_FORMS = (*_DASHES.values(), "...")
 _NEW_SLIP = re.compile("( \u2013 |\u2014[-\u2014\\w]|\u2026[\\w)\\]}]|[(\\[{]\u2026)")
 _NEW_INDENT = re.compile("^[ \t]*\u00a0", re.MULTILINE)
-_FEW = 8  # lines that must have a plain character to show that the file writes it so
 _CODE_ONLY = re.compile(
     "[\u2010-\u2013\u2212]|[\u2014\u2015](?=\\w)"  # a minus, or the mark of an option
     "|\u2026(?=[\\w)\\]}])|(?<=[(\\[{])\u2026|^\\s*\u2026\\s*$"  # a spread, or an empty body
@@ -90,7 +89,7 @@ def check_new(text: str, path: str, evidence: Evidence) -> None:
     code = not (_is_prose(path) or _MARKUP.search(path))
     if code and (entity := escapes.as_entities(text)):
         raise _entity(entity, path)
-    if code:
+    if code and len(lines) > TELLING:
         _check_new_code(text, path)
     stray = evidence.typographic_only and not evidence.plain and not _is_prose(path)
     if stray and _QUOTED.search(text) and _DELIMITER.search(text):
@@ -111,7 +110,7 @@ def _check_new_code(text: str, path: str) -> None:
 def _check_set_off(text: str, label: str, view: View) -> None:
     """Raise EditRefused if a line begins with spaces that are none; the file has plain ones."""
     white = text[: len(text) - len(text.lstrip())]
-    if "\u00a0" in white and not view.holds("\u00a0") and view.lines_with(" ") >= _FEW:
+    if "\u00a0" in white and not view.holds("\u00a0") and view.lines_with(" ") >= TELLING:
         raise _refusal(label, "\u00a0")
 
 
@@ -137,14 +136,15 @@ def _check_gained(text: str, view: View, label: str, path: str, evidence: Eviden
     delimits, only = bool(_DELIMITER.search(text)), evidence.typographic_only
     stray = (only and delimits) if prose else (only or delimits)
     plain = view.holds_plain_quotes_only or (bool(_DATA.search(path)) and not view.holds_curled)
-    quotes = _QUOTE.findall(text) if stray and plain else []
+    telling = delimits or view.text.count("\n") >= TELLING
+    quotes = _QUOTE.findall(text) if stray and plain and telling else []
     others = [] if prose else [found[-1] for found in _CODE_ONLY.findall(text)]
     dashes = _dashes(text, view, prose=prose)
     if dashes and not any(ord(char) in evidence.plain for char in dashes):
         raise _refusal(label, dashes[0])
     for char in [*quotes, *(char for char in others if not _is_plain_beside(char, text))]:
         known = ord(char) in evidence.plain or view.holds(char)
-        if not known and (char in quotes or view.lines_with(LOOKS[ord(char)][:1]) >= _FEW):
+        if not known and (char in quotes or view.lines_with(LOOKS[ord(char)][:1]) >= TELLING):
             raise _refusal(label, char)
 
 

@@ -54,7 +54,7 @@ def test_backslashes_in_lines_to_be_added_are_refused() -> None:
 def test_quotes_escaped_twice_are_refused() -> None:
     edit = {"path": "m.py", "old": LINES[4], "new": 'value_4 = \\"text\\"'}
     with pytest.raises(EditRefused, match="quotes with a backslash"):
-        outcome(json.dumps({"edits": [edit]}), {"m.py": FILE})
+        outcome(json.dumps({"edits": [edit]}), {"m.py": FILE + "more = 1\n" * 16})
 
 
 def test_a_new_file_gets_the_line_ends_of_its_kind() -> None:

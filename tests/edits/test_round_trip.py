@@ -15,7 +15,7 @@ from tests.edits import rendering
 
 _PATHS = ["a.py", "src/b.c", "docs/ä ö/你好.md", "AUTHORS", "x/.hidden", "b/deep/er/file.tar.gz"]
 _ENDS = ["\n", "\r\n"]
-_MARKS = ("<<<<<<<", "=======", ">>>>>>>", "***", "@@", "```", "~~~")
+_MARKS = ("<<<<<<<", "=======", ">>>>>>>", "***", "@@", "```", "~~~", "diff --git")
 
 _LINE = st.one_of(
     st.text(st.characters(codec="utf-8", exclude_characters="\n\r\ufffd"), max_size=12),

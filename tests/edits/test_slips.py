@@ -187,7 +187,7 @@ def test_a_number_that_the_heading_speaks_against_decides_nothing() -> None:
 def test_a_dash_in_a_new_file_of_code_is_refused_unless_it_has_plain_ones() -> None:
     new = "x = a \u2013 b\n"
     with pytest.raises(EditRefused, match="adds"):
-        _result(_whole(new, "n.py"), _CODE, "m.py")
+        _result(_whole(new * 16, "n.py"), _CODE, "m.py")
     for meant in ("# pages 1\u20132\n", "x = a - b  # 1 \u2013 2\n"):
         changes = apply(parse(_whole(meant, "n.py")), MemoryTree({"m.py": _CODE.encode()}))
         assert changes == {"n.py": meant.encode()}
@@ -213,7 +213,7 @@ def test_white_space_at_the_end_of_a_line_of_a_whole_file() -> None:
 @pytest.mark.parametrize("text", ["f(\u2026args)\n", "\u00a0x = 1\n", "a = 1 \nb = 2 \n"])
 def test_a_new_file_of_code_that_strays_throughout_is_refused(text: str) -> None:
     with pytest.raises(EditRefused, match=r"adds|white space"):
-        _result(_whole(text, "n.py"), _CODE, "m.py")
+        _result(_whole(text * 16, "n.py"), _CODE, "m.py")
 
 
 def test_white_space_that_all_lines_of_a_new_file_gain_is_all_that_goes() -> None:
