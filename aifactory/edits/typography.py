@@ -136,7 +136,7 @@ def _check_gained(text: str, view: View, label: str, path: str, evidence: Eviden
     delimits, only = bool(_DELIMITER.search(text)), evidence.typographic_only
     stray = (only and delimits) if prose else (only or delimits)
     plain = view.holds_plain_quotes_only or (bool(_DATA.search(path)) and not view.holds_curled)
-    telling = delimits or view.text.count("\n") >= TELLING
+    telling = bool(_QUOTED.search(text)) or view.text.count("\n") >= TELLING
     quotes = _QUOTE.findall(text) if stray and plain and telling else []
     others = [] if prose else [found[-1] for found in _CODE_ONLY.findall(text)]
     dashes = _dashes(text, view, prose=prose)
@@ -160,7 +160,7 @@ def _dashes(text: str, view: View, *, prose: bool) -> list[str]:
         if dash in text
         and plain not in text
         and not view.holds(dash.strip())
-        and (view.has(plain) if prose else True)
+        and (view.has(plain) if prose else view.text.count("\n") >= TELLING)
     ]
 
 

@@ -157,7 +157,7 @@ def test_a_diff_that_says_less_than_it_means(answer: str) -> None:
 
 def test_a_dash_in_added_code_is_refused_where_the_file_has_none() -> None:
     with pytest.raises(EditRefused, match="adds"):
-        _result(_v4a(" import os\n+x = a \u2013 b\n"), _CODE)
+        _result(_v4a(" import os\n+x = a \u2013 b\n"), _CODE + "y = 1\n" * 16)
     both = " import os\n+x = a - b  # 1 \u2013 2\n"
     assert "1 \u2013 2" in _result(_v4a(both), _CODE)
 
