@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from aifactory.edits.evidence import TELLING
+from aifactory.edits.evidence import shows_habit
 from aifactory.errors import EditRefused
 
 _ENTITY = re.compile(r"&(?:lt|gt|amp|quot|#\d+);")
@@ -71,7 +71,7 @@ def check_quotes(texts: Sequence[str], file: str, label: str) -> None:
     line of the file does so.
     """
     strays = any('\\"' in text and _QUOTED.match(text) for text in texts)
-    if strays and file.count("\n") >= TELLING and not _QUOTED.search(file):
+    if strays and shows_habit(file) and not _QUOTED.search(file):
         raise EditRefused(
             f"{label} adds quotes with a backslash in front outside of any text",
             next_step="escape each quote once in JSON",

@@ -9,6 +9,11 @@ from aifactory.edits.indentation import Shift
 TELLING = 16  # lines of a file that show a habit; in a shorter one all may be meant
 
 
+def shows_habit(text: str) -> bool:
+    """Whether a text is long enough for what all of it does to be a habit."""
+    return text.count("\n") >= TELLING
+
+
 @dataclass
 class Evidence:
     """Collected while an answer is applied; what is found makes a second round worth while."""

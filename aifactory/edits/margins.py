@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from aifactory.edits.likeness import bare
+from aifactory.errors import EditRefused
 
 _NUMBERED = re.compile(r"[ ]*(\d+)(?:[ ]*[|:\u2502\u2192]|\t|[ ]*$)(?:(?<!\t)[ ])?(.*)", re.DOTALL)
 _BARRED = re.compile(r"[ ]*\d+[ ]*[|\u2502\u2192]")
@@ -40,6 +41,14 @@ def without_numbers(lines: Sequence[str]) -> list[str]:
     return _texts_behind(lines) or list(lines)
 
 
+def numbered(path: str) -> EditRefused:
+    """The refusal of lines whose numbers may be the model's and not the text's."""
+    return EditRefused(
+        f"{path}: every line begins with its number",
+        next_step="give the lines without numbers",
+    )
+
+
 def _texts_behind(lines: Sequence[str]) -> list[str] | None:
     """What stands behind the numbers of the lines, None if they are not numbered in order."""
     found = [_NUMBERED.fullmatch(line) for line in lines]
@@ -71,6 +80,14 @@ def gained(pairs: Sequence[tuple[str, str]]) -> str:
     more = {bare(said)[len(true) :] if said.startswith(true) else "" for true, said in pairs}
     same = more.pop() if len(more) == 1 and len(pairs) >= _FEW else ""
     return "" if same.strip(" \t") else same
+
+
+def uneven(label: str) -> EditRefused:
+    """The refusal of lines whose ends may be the model's and not the change's."""
+    return EditRefused(
+        f"{label} has white space at the end of lines otherwise than the file",
+        next_step="copy the lines from the file with the ends that they have",
+    )
 
 
 def _without_end(line: str, same: str | None) -> str:

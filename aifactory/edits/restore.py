@@ -69,10 +69,7 @@ def _unnumbered(said: list[str], known: set[str], path: str, evidence: Evidence)
     if not margins.are_numbered(said) or any(margins.are_numbered([text]) for text in known):
         return list(said)
     if not evidence.numbered:
-        raise EditRefused(
-            f"{path}: every line begins with its number",
-            next_step="give the lines without numbers",
-        )
+        raise margins.numbered(path)
     return margins.without_numbers(said)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from aifactory.edits import kin, margins, names, paths
 from aifactory.edits.blocks import Delete, Edits, Rename, Step, Update, Write
-from aifactory.edits.evidence import TELLING, Evidence
+from aifactory.edits.evidence import Evidence, shows_habit
 from aifactory.edits.indentation import reindented
 from aifactory.edits.overlay import Overlay
 from aifactory.edits.patch import patched
@@ -134,7 +134,7 @@ def _fresh(step: Write, path: str, tree: Tree, evidence: Evidence) -> str:
     text = _undressed(step.text, path, evidence)
     check_new(text, path, evidence)
     trimmed = margins.trimmed(text)
-    if trimmed != text and not evidence.trails and text.count("\n") >= TELLING:
+    if trimmed != text and not evidence.trails and shows_habit(text):
         raise EditRefused(
             f"{path}: every line ends with white space",
             next_step="end the lines with what they say",
@@ -164,10 +164,7 @@ def _undressed(text: str, path: str, evidence: Evidence) -> str:
     if not margins.are_numbered(lines):
         return text
     if not evidence.numbered:
-        raise EditRefused(
-            f"{path}: every line begins with its number",
-            next_step="give the lines without numbers",
-        )
+        raise margins.numbered(path)
     return "\n".join(margins.without_numbers(lines)) + "\n"
 
 

@@ -35,7 +35,7 @@ def in_file_text(
     trimmed = len(gained) >= _GAINED or (bool(gained) and evidence.trails)
     telling = any(text.strip() for text in gained.values())
     if telling and not trimmed and len(pairs) < max(len(before), len(after)):
-        raise _uneven(path)
+        raise margins.uneven(f"{path}: the answer")
     evidence.trails |= trimmed
     true |= gained if trimmed else {}
     evidence.composed |= any(is_decomposed(after[b].text) for b in true)
@@ -70,13 +70,6 @@ def _trimmed(text: str, suffix: str) -> str:
     always the same.
     """
     return text.removesuffix(suffix) if suffix else text.rstrip(_WHITE)
-
-
-def _uneven(path: str) -> EditRefused:
-    return EditRefused(
-        f"{path}: the answer has white space at the end of lines otherwise than the file",
-        next_step="copy the lines from the file with the ends that they have",
-    )
 
 
 def _gains(true: str, said: str) -> bool:

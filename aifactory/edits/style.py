@@ -158,10 +158,7 @@ def text_in(style: Style, line: Line, view: View, label: str) -> str:
         text = text.removesuffix(style.gained)
     elif style.trimmed and _trails(text):
         if style.uneven or (style.shift == SAME and not text.strip(_WHITE)):
-            raise EditRefused(
-                f"{label} has white space at the end of lines otherwise than the file",
-                next_step="copy the lines from the file with the ends that they have",
-            )
+            raise margins.uneven(label)
         text = text.rstrip(_WHITE)
     if style.shift != SAME:
         return reindented(text, style.shift)

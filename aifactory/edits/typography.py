@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from aifactory.edits import escapes
 from aifactory.edits.blocks import Block, Delete, Rename, Step, Update
-from aifactory.edits.evidence import TELLING, Evidence
+from aifactory.edits.evidence import TELLING, Evidence, shows_habit
 from aifactory.edits.likeness import LOOKS
 from aifactory.edits.view import View
 from aifactory.errors import EditRefused
@@ -89,7 +89,7 @@ def check_new(text: str, path: str, evidence: Evidence) -> None:
     code = not (_is_prose(path) or _MARKUP.search(path))
     if code and (entity := escapes.as_entities(text)):
         raise _entity(entity, path)
-    if code and len(lines) > TELLING:
+    if code and shows_habit(text):
         _check_new_code(text, path)
     stray = evidence.typographic_only and not evidence.plain and not _is_prose(path)
     if stray and _QUOTED.search(text) and _DELIMITER.search(text):
@@ -136,7 +136,7 @@ def _check_gained(text: str, view: View, label: str, path: str, evidence: Eviden
     delimits, only = bool(_DELIMITER.search(text)), evidence.typographic_only
     stray = (only and delimits) if prose else (only or delimits)
     plain = view.holds_plain_quotes_only or (bool(_DATA.search(path)) and not view.holds_curled)
-    telling = bool(_QUOTED.search(text)) or view.text.count("\n") >= TELLING
+    telling = bool(_QUOTED.search(text)) or view.shows_habit
     quotes = _QUOTE.findall(text) if stray and plain and telling else []
     others = [] if prose else [found[-1] for found in _CODE_ONLY.findall(text)]
     dashes = _dashes(text, view, prose=prose)
@@ -160,7 +160,7 @@ def _dashes(text: str, view: View, *, prose: bool) -> list[str]:
         if dash in text
         and plain not in text
         and not view.holds(dash.strip())
-        and (view.has(plain) if prose else view.text.count("\n") >= TELLING)
+        and (view.has(plain) if prose else view.shows_habit)
     ]
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import chain, islice
 from typing import NamedTuple
 
+from aifactory.edits.evidence import TELLING
 from aifactory.edits.likeness import KEYS, Level, indent, is_decomposed
 from aifactory.edits.text import BOM, FileLine, join, split
 
@@ -102,6 +103,12 @@ class View:
     @cached_property
     def holds_decomposed(self) -> bool:
         return any(is_decomposed(line.text) for line in self.lines)
+
+    @property
+    def shows_habit(self) -> bool:
+        """Whether there are enough lines; looks no further than at these."""
+        ended = (line for line in self.lines if line.end.endswith("\n"))
+        return len([*islice(ended, TELLING)]) == TELLING
 
     @property
     def text(self) -> str:
