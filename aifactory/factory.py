@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from aifactory.agents import Kinds
 from aifactory.config import Config
@@ -28,6 +29,8 @@ from aifactory.purse import Purse
 from aifactory.queue import Queue
 from aifactory.sandbox import Sandbox
 from aifactory.workspace import Workspaces
+
+T = TypeVar("T")
 
 TROUBLE_SECONDS = 15.0
 
@@ -113,31 +116,17 @@ class Factory:
         return bool(self.queue.in_state(State.READY))
 
 
-class OneSandbox:
-    """Chooses a sandbox when the first one is needed, then keeps it."""
+class Once(Generic[T]):
+    """Makes something when it is needed first, then keeps it; what stands in the way is told each
+    time."""
 
-    def __init__(self, choose: Callable[[], Sandbox]) -> None:
-        self._choose = choose
-        self._chosen: Sandbox | None = None
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._made: T | None = None
         self._lock = threading.Lock()
 
-    def __call__(self) -> Sandbox:
+    def __call__(self) -> T:
         with self._lock:
-            if self._chosen is None:
-                self._chosen = self._choose()
-            return self._chosen
-
-
-class OneForge:
-    """Connects to the forge when it is needed first; what stands in the way is told each time."""
-
-    def __init__(self, connect: Callable[[], Forge]) -> None:
-        self._connect = connect
-        self._connected: Forge | None = None
-        self._lock = threading.Lock()
-
-    def __call__(self) -> Forge:
-        with self._lock:
-            if self._connected is None:
-                self._connected = self._connect()
-            return self._connected
+            if self._made is None:
+                self._made = self._make()
+            return self._made

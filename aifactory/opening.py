@@ -19,7 +19,7 @@ from aifactory.enduring import naming_trouble
 from aifactory.environments import Environments
 from aifactory.errors import AifactoryError, Bug, LockHeld, SandboxUnusable
 from aifactory.events import Reader, Stream
-from aifactory.factory import Factory, OneForge, OneSandbox
+from aifactory.factory import Factory, Once
 from aifactory.flakes import Flakes
 from aifactory.git import Repository
 from aifactory.journal import Journal
@@ -129,7 +129,7 @@ def assemble(
     pick = partial(cage_of, settings, options)
     if options.unattended:
         pick()  # better no daemon than one that takes no work
-    cage = OneSandbox(around.sandbox(pick))
+    cage = Once(around.sandbox(pick))
     remote = forge.remote_of(repository, settings, os.environ)
     workspaces = Workspaces(repository, layout, sandbox.owner)
     stack.callback(workspaces.close)
@@ -150,7 +150,7 @@ def assemble(
         lander=landing.Lander(repository, layout, journal),
         target=target,
         environments=Environments(layout, cage),
-        forge=OneForge(lambda: forge.connected(settings, remote.url, os.environ)),
+        forge=Once(lambda: forge.connected(settings, remote.url, os.environ)),
         remote=remote,
         python=gate.interpreter(settings.environment.python, repository.root),
         defect=options.defect,

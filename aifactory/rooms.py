@@ -86,8 +86,7 @@ def watching(
 
 def servers(repository: Repository, commit: str) -> Mapping[str, Server]:
     """The MCP servers that a commit of the owner's names, and those that the user does."""
-    entry = repository.tree(commit).get("aifactory.toml") if commit else None
-    text = repository.blob(entry.oid) if entry else None
+    text = repository.blob(f"{commit}:aifactory.toml") if commit else None
     return config.parse(text or b"", environ=os.environ).mcp.servers
 
 

@@ -11,7 +11,6 @@ import threading
 from collections import deque
 from contextlib import suppress
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from aifactory.board import STAGE_WIDTH, Board, Line
@@ -52,12 +51,7 @@ class LiveView:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._ends = True
         self._bell.set()
         self._thread.join(timeout=2)

@@ -6,7 +6,6 @@ import itertools
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
 
 from aifactory.model import Answer
 from aifactory.models.persistence import PLAIN, Persistence, Terms, routes
@@ -42,12 +41,7 @@ class Gateway:
     def __enter__(self) -> Gateway:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     def warm(self) -> None:
