@@ -1,7 +1,7 @@
 """Where a program in a cage asks a model: HTTP on a socket that is bound into the cage.
 
 It speaks the dialects of `dialects`, and nothing else: what comes of a question is for whoever
-opened it. While it waits for an answer, a program that reads events is sent comments.
+opened it. While it waits for an answer, a program that reads events is sent what it passes over.
 """
 
 from __future__ import annotations
@@ -17,17 +17,27 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from aifactory.agents.dialects import MODEL, Asked, Dialect, NotUnderstood, Said, spoken
+from aifactory.agents.dialects import (
+    MODEL,
+    Asked,
+    Chat,
+    Dialect,
+    NotUnderstood,
+    Said,
+    counted,
+    spoken,
+)
 from aifactory.errors import AifactoryError
 from aifactory.sandbox import Door, opened
 
 MOST_AT_ONCE = 16
 MOST_BYTES = 32 << 20  # of one request
-READ_SECONDS, COMMENT_SECONDS = 30.0, 5.0
+READ_SECONDS, WAIT_SECONDS = 30.0, 5.0
 MODELS = {"object": "list", "data": [{"id": MODEL, "object": "model", "owned_by": MODEL}]}
+Some = TypeVar("Some")
 
 
 @dataclass(frozen=True)
@@ -78,14 +88,17 @@ class _Handler(BaseHTTPRequestHandler):
         return self._refuse(404, f"there is no {self.path}")
 
     def do_POST(self) -> None:
-        dialect = spoken(urlsplit(self.path).path)
+        path = urlsplit(self.path).path
+        count, dialect = counted(path), spoken(path)
         try:
             data = self._body()  # what is left unread would take the answer along
+            if count:
+                return self._send(200, _made(count.tokens, data))
             if dialect is None:
                 return self._refuse(404, f"there is no {self.path}")
             asked = _read(dialect, data)
         except NotUnderstood as error:
-            return self._refuse(400, error.message)
+            return self._refuse(400, error.message, dialect)
         return self._stream(dialect, asked) if asked.stream else self._whole(dialect, asked)
 
     def _body(self) -> bytes:
@@ -98,18 +111,19 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             said = self.server.desk.answer(asked, self._gone)
         except AifactoryError as error:
-            return self._send(400, _error(error))
+            return self._send(400, dialect.error(400, error.message))
         return self._send(200, dialect.whole(said))
 
     def _stream(self, dialect: Dialect, asked: Asked) -> None:
-        """The head at once, then comments until there is an answer: a program may be impatient."""
+        """The head at once, then a sign of life until there is an answer: a program may be
+        impatient."""
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Connection", "close")
         self.end_headers()
         came: SimpleQueue[Said | None] = SimpleQueue()
         threading.Thread(target=self._ask, args=(asked, came), daemon=True).start()
-        said = self._awaited(came)
+        said = self._awaited(came, dialect.wait.encode())
         for name, data in dialect.events(said) if said else ():
             head = f"event: {name}\n" if name else ""
             self.wfile.write(f"{head}data: {data}\n\n".encode())
@@ -120,12 +134,12 @@ class _Handler(BaseHTTPRequestHandler):
         except AifactoryError:
             came.put(None)  # the stream ends here, and so does the program
 
-    def _awaited(self, came: SimpleQueue[Said | None]) -> Said | None:
+    def _awaited(self, came: SimpleQueue[Said | None], sign: bytes) -> Said | None:
         while True:
             with contextlib.suppress(Empty):
-                return came.get(timeout=COMMENT_SECONDS)
+                return came.get(timeout=WAIT_SECONDS)
             with contextlib.suppress(OSError):  # one that has gone is noticed at the end
-                self.wfile.write(b": wait\n\n")
+                self.wfile.write(sign)
 
     def _gone(self) -> bool:
         """Whether the program hung up: it will not read an answer."""
@@ -135,10 +149,10 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             return True
 
-    def _refuse(self, status: int, why: str) -> None:
+    def _refuse(self, status: int, why: str, dialect: Dialect | None = None) -> None:
         self.server.desk.refused(why)
         with contextlib.suppress(OSError):
-            self._send(status, _error(NotUnderstood(why)))
+            self._send(status, (dialect or Chat()).error(status, why))
 
     def _send(self, status: int, value: object) -> None:
         data = json.dumps(value).encode()
@@ -151,21 +165,22 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _read(dialect: Dialect, data: bytes) -> Asked:
+    asked = _made(dialect.read, data)
+    return replace(asked, messages=tuple(map(_sendable, asked.messages)))
+
+
+def _made(make: Callable[[Any], Some], data: bytes) -> Some:
+    """What is made of the value that a request brings. Raises NotUnderstood."""
     try:
-        asked = dialect.read(json.loads(data))
+        return make(json.loads(data))
     except NotUnderstood:
         raise
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         said = f"{type(error).__name__}: {error}"
         raise NotUnderstood(f"no request for a model: {said}"[:500]) from error
-    return replace(asked, messages=tuple(map(_sendable, asked.messages)))
 
 
 def _sendable(message: dict[str, Any]) -> dict[str, Any]:
     """Some providers refuse an empty text beside calls."""
     bare = message.get("tool_calls") and not message["content"]
     return {**message, "content": None} if bare else message
-
-
-def _error(error: AifactoryError) -> dict[str, Any]:
-    return {"error": {"message": error.message, "type": "invalid_request_error"}}

@@ -50,9 +50,14 @@ class Said:
 
 
 class Dialect(Protocol):
-    """One wire format. `path` is how the address of a request ends."""
+    """One wire format. `path` is how the address of a request ends; `wait` is what a program that
+    reads events is sent while there are none."""
 
-    path: str
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def wait(self) -> str: ...
 
     def read(self, body: Body) -> Asked:
         """Raises NotUnderstood for what no text or tool is."""
@@ -61,6 +66,18 @@ class Dialect(Protocol):
     def whole(self, said: Said) -> dict[str, Any]: ...
 
     def events(self, said: Said) -> Iterator[Event]: ...
+
+    def error(self, status: int, message: str) -> dict[str, Any]: ...
+
+
+class Usual:
+    """What most dialects share: comments for who waits, and the form of an error."""
+
+    wait = ": wait\n\n"
+
+    def error(self, status: int, message: str) -> dict[str, Any]:
+        kind = "not_found_error" if status == 404 else "invalid_request_error"
+        return {"type": "error", "error": {"type": kind, "message": message}}
 
 
 def text_of(content: object) -> str:

@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from aifactory.agents.dialects.base import MODEL, Asked, Body, Event, Said, text_of
+from aifactory.agents.dialects.base import MODEL, Asked, Body, Event, Said, Usual, text_of
 
 KEPT = ("role", "tool_calls", "tool_call_id", "name")
 
 
-class Chat:
+class Chat(Usual):
     path = "/chat/completions"
 
     def read(self, body: Body) -> Asked:

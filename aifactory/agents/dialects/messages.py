@@ -13,6 +13,7 @@ from aifactory.agents.dialects.base import (
     Event,
     NotUnderstood,
     Said,
+    Usual,
     arguments_of,
     call,
     text_of,
@@ -22,7 +23,7 @@ from aifactory.agents.dialects.base import (
 SKIPPED = ("thinking", "redacted_thinking")
 
 
-class Messages:
+class Messages(Usual):
     path = "/messages"
 
     def read(self, body: Body) -> Asked:

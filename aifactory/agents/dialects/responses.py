@@ -13,6 +13,7 @@ from aifactory.agents.dialects.base import (
     Event,
     NotUnderstood,
     Said,
+    Usual,
     call,
     text_of,
     tool,
@@ -22,7 +23,7 @@ ROLES = {"developer": "system"}
 SKIPPED = ("reasoning", "item_reference")
 
 
-class Responses:
+class Responses(Usual):
     path = "/responses"
 
     def read(self, body: Body) -> Asked:
