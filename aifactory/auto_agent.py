@@ -100,6 +100,8 @@ def settle(root: Path) -> None:
         lifecycle.resume(factory)
         factory.queue.take_in()
         wishes.grant(factory)
+        if leaving := [one.task_id for one in factory.queue.records.values() if one.is_leaving]:
+            bring_on(factory, Pulls(factory, only=leaving))
         factory.queue.archive()
 
 
@@ -181,8 +183,9 @@ def exit_code(factory: Factory) -> int:
         State.READY,
         State.BLOCKED,
     )
+    leaving = any(one.is_leaving for one in factory.queue.in_state(State.CANCELLED))
     limits = {factory.exit_codes.get(record.task_id) for record in waits}
-    return 6 if 6 in limits else 8 if waits else 0
+    return 6 if 6 in limits else 8 if waits or leaving else 0
 
 
 def main() -> int:

@@ -247,6 +247,8 @@ class Pull(Value):
     in_review: str = ""  # commit that it is open for
     returned: tuple[str, ...] = ()  # commits of ours that went back to the agent
     heard: tuple[str, ...] = ()  # `review:commit`: reviews that made a commit go back
+    closing: str = ""  # why it is being closed
+    withdrawn: bool = False  # it is closed, and its branch is deleted
 
 
 class Event(Value):
@@ -300,7 +302,13 @@ class Record(Value):
     @property
     def is_over(self) -> bool:
         """Whether nothing will happen to the task by itself any more."""
-        return self.state.closed and not self.due_at
+        return self.state.closed and not self.due_at and not self.is_leaving
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it was cancelled, and what it left on the forge is still to be taken back."""
+        cancelled = self.state is State.CANCELLED
+        return cancelled and self.pull is not None and not self.pull.withdrawn
 
     @property
     def is_late(self) -> bool:

@@ -76,6 +76,8 @@ WORDS = {
     "pull.merging": "merges the pull request",
     "pull.stale": "the base moved: the pull request is made anew",
     "pull.closed": "the pull request was closed",
+    "pull.closing": "closes the pull request",
+    "pull.withdrawn": "nothing of it is left open on the forge",
     "forge.checked": "the forge can be worked with",
     "forge.unusable": "the forge cannot be worked with",
     "target.unfollowed": "the target branch does not follow the forge",

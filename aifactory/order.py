@@ -18,12 +18,14 @@ def order(
     known: Collection[str],
     *,
     failed: Collection[str] = frozenset(),
+    afar: Collection[str] = frozenset(),
     ages: Mapping[str, str] | None = None,
 ) -> tuple[list[Task], dict[str, str]]:
     """The tasks that can run now, in order, and of every other one the reason why it cannot.
 
-    Lower priority first, then older, then by id. `done`, `failed` (cancelled and rejected too) and
-    `known` are ids that stand elsewhere; `ages` gives a time to tasks that name none.
+    Lower priority first, then older, then by id. `done`, `failed` (cancelled and rejected too),
+    `afar` (merged on the forge alone) and `known` are ids that stand elsewhere; `ages` gives a time
+    to tasks that name none.
     """
     every = {task.task_id: task for task in tasks}
     finished = set(done) | {name for name, task in every.items() if task.closed_before}
@@ -34,7 +36,7 @@ def order(
     blocked = {name: f"is in a cycle: {cycle}" for name, cycle in _cycles(needs).items()}
     for name, missing in needs.items():
         if missing and name not in blocked:
-            blocked[name] = _reason(missing, {*every, *known}, failed)
+            blocked[name] = _reason(missing, {*every, *known}, failed, afar)
     ready = [task for name, task in waiting.items() if name not in blocked]
     times = ages or {}
     return sorted(ready, key=lambda task: _rank(task, times)), blocked
@@ -45,12 +47,19 @@ def _rank(task: Task, ages: Mapping[str, str]) -> tuple[int, str, str]:
     return task.priority, task.created_at or ages.get(task.task_id) or unknown, task.task_id
 
 
-def _reason(needs: list[str], known: set[str], failed: Collection[str]) -> str:
+def _reason(
+    needs: list[str], known: set[str], failed: Collection[str], afar: Collection[str]
+) -> str:
     """The gravest reason first: what will never come, then what failed, then what takes time."""
     if absent := [name for name in needs if name not in known and name not in failed]:
         return "depends on " + ", ".join(_absent(name, known) for name in absent)
     if lost := [name for name in needs if name in failed]:
         return f"depends on {_listed(lost)}, which failed or was cancelled"
+    if merged := [name for name in needs if name in afar]:
+        return (
+            f"waits until the local branch holds {_listed(merged)}, which the forge has merged:"
+            " pull by hand"
+        )
     return f"waits for {_listed(needs)}"
 
 

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Collection
 
-from aifactory import delivery, reception, submission
+from aifactory import delivery, reception, submission, withdrawal
 from aifactory.errors import ForgeDown, ForgeFailed
 from aifactory.factory import Factory
 from aifactory.model import Record, State
@@ -60,7 +60,9 @@ class Pulls:
         try:
             forge = factory.forge()
             number = record.pull.number if record.pull else None
-            if before:
+            if record.is_leaving:
+                withdrawal.withdraw(factory, forge, task_id)
+            elif before:
                 with self._merging:
                     reception.look(factory, forge, task_id)
             elif number is None or not reception.over(factory, record, forge.pull(number)):
@@ -71,14 +73,18 @@ class Pulls:
         self._plan(task_id, before)
 
     def _open(self) -> list[Record]:
-        found = self._factory.queue.in_state(State.READY)
+        found = self._factory.queue.in_state(State.READY, State.CANCELLED)
         wanted = [one for one in found if not self._only or one.task_id in self._only]
-        return [one for one in wanted if delivery.by_pull(self._factory, one.task_id)]
+        return [one for one in wanted if one.is_leaving or self._is_to_land(one)]
+
+    def _is_to_land(self, record: Record) -> bool:
+        return record.state is State.READY and delivery.by_pull(self._factory, record.task_id)
 
     def _plan(self, task_id: str, before: bool) -> None:
         """Look again after a while; at once where the task went on its way."""
         record = self._factory.queue.record(task_id)
-        if record and record.state is State.READY and record.in_review == before:
+        still = record and record.state is State.READY and record.in_review == before
+        if still or (record and record.is_leaving):
             seconds = self._factory.config.forge.poll_seconds
             pace = max(seconds, min(REQUESTS_SECONDS * len(self._open()), 10 * seconds))
             self._next[task_id] = time.monotonic() + pace

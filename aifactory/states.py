@@ -42,6 +42,9 @@ TABLE: dict[tuple[State | None, str], State] = {
     (State.READY, "pull.opened"): State.READY,
     (State.READY, "pull.stale"): State.READY,
     (State.READY, "pull.closed"): State.REJECTED,
+    (State.CANCELLED, "landing.waits"): State.CANCELLED,  # what it left on the forge stays so long
+    (State.CANCELLED, "pull.closing"): State.CANCELLED,
+    (State.CANCELLED, "pull.withdrawn"): State.CANCELLED,
     (State.DONE, "task.reverted"): State.DONE,
     (State.QUEUED, "task.landed"): State.DONE,
     (State.RUNNING, "task.landed"): State.DONE,

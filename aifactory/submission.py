@@ -29,16 +29,18 @@ def submit(factory: Factory, forge: Forge, task_id: str) -> None:
     known = record.pull or Pull(branch=branch_of(factory, task_id))
     tip = factory.remote.fetch(base_of(factory))
     follow(factory, record, tip)
-    if not (commit := verified_on(factory, record, tip)):
+    if not (commit := verified_on(factory, record, tip)) or not _is_wanted(factory, task_id):
         return
     pushed(factory, task_id, known, commit)
+    if not _is_wanted(factory, task_id):
+        return
     pull = opened(factory, forge, task_id)
     tell(factory, forge, task_id, pull)
     settings = factory.config.forge
     if settings.draft and pull.draft and pull.open:
         forge.announce(pull)
-    if factory.queue.records[task_id].state is not State.READY:
-        return  # cancelled meanwhile
+    if not _is_wanted(factory, task_id):
+        return
     factory.queue.change(
         task_id,
         "pull.opened",
@@ -47,6 +49,11 @@ def submit(factory: Factory, forge: Forge, task_id: str) -> None:
         pull=pull_of(factory.queue.records[task_id]).model_copy(update={"in_review": commit}),
         reason="",
     )
+
+
+def _is_wanted(factory: Factory, task_id: str) -> bool:
+    """Whether nobody cancelled it meanwhile."""
+    return factory.queue.records[task_id].state is State.READY
 
 
 def branch_of(factory: Factory, task_id: str) -> str:
@@ -91,8 +98,11 @@ def pushed(factory: Factory, task_id: str, known: Pull, commit: str) -> None:
     """Set our branch to a commit. One that holds somebody else's work is left alone."""
     attempt = factory.queue.records[task_id].attempts
     there = factory.remote.tip(known.branch)
-    if there not in ("", commit, known.head, known.pushing):
-        _check_ours(factory, task_id, known, there)
+    if there != commit and not is_ours(factory, task_id, known, there):
+        raise ForgeRefused(
+            f"the branch {known.branch} holds {there[:12]}, which is not ours",
+            next_step="merge it by hand, or delete the branch there: it is pushed again then",
+        )
     if there != commit:
         intended = known.model_copy(update={"pushing": commit})
         told = {"branch": known.branch, "commit": commit}
@@ -111,16 +121,14 @@ def pushed(factory: Factory, task_id: str, known: Pull, commit: str) -> None:
         )
 
 
-def _check_ours(factory: Factory, task_id: str, known: Pull, there: str) -> None:
-    """A branch that we do not remember may be ours from an earlier life of the task."""
-    if not known.head and factory.remote.fetch(known.branch) == there:
-        trailer = f"--format=%(trailers:key={TASK_TRAILER},valueonly)"
-        if factory.repository.run("log", "-1", trailer, there).decode().strip() == task_id:
-            return
-    raise ForgeRefused(
-        f"the branch {known.branch} holds {there[:12]}, which is not ours",
-        next_step="merge it by hand, or delete the branch there: it is pushed again then",
-    )
+def is_ours(factory: Factory, task_id: str, known: Pull, there: str) -> bool:
+    """Whether what a branch holds is ours, perhaps from an earlier life of the task."""
+    if there in ("", known.head, known.pushing):
+        return True
+    if known.head or factory.remote.fetch(known.branch) != there:
+        return False
+    trailer = f"--format=%(trailers:key={TASK_TRAILER},valueonly)"
+    return factory.repository.run("log", "-1", trailer, there).decode().strip() == task_id
 
 
 def opened(factory: Factory, forge: Forge, task_id: str) -> PullRequest:

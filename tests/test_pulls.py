@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
-from aifactory.auto_agent import bring_on, nothing_more
+from aifactory import requests, wishes
+from aifactory.auto_agent import bring_on, exit_code, nothing_more
 from aifactory.errors import ForgeDenied, ForgeDown
 from aifactory.forge import FakeForge, Method, Protection, PullRequest, Review
 from aifactory.model import Record, State
 from aifactory.pulls import Pulls
+from aifactory.requests import Verb
 from tests.conftest import IDENTITY, Checkout
 from tests.house import House, drop, opened, whole
 
@@ -205,7 +207,7 @@ def test_its_own_approval_does_not_count(hub: Hub) -> None:
 def test_closed_by_a_person_is_rejected(hub: Hub) -> None:
     with road(hub, forge__merge="manual") as house:
         work(house)
-        hub.forge.close(1, by="grace")
+        hub.forge.shut(1, by="grace")
         record = work(house)
         assert record.state is State.REJECTED
         assert record.reason == "pull request #1 was closed by grace"
@@ -375,7 +377,7 @@ def test_two_tasks_land_one_after_the_other(hub: Hub) -> None:
 def test_a_retried_task_opens_another_pull_request(hub: Hub) -> None:
     with road(hub, forge__merge="manual") as house:
         work(house)
-        hub.forge.close(1)
+        hub.forge.shut(1)
         assert work(house).state is State.REJECTED
         house.factory.queue.put(house.factory.queue.task("t1"), None, "task.retried")
         record = work(house)
@@ -468,6 +470,26 @@ def test_a_local_target_with_commits_of_its_own_stays(hub: Hub) -> None:
         assert "target.unfollowed" in house.names("t1")
 
 
+def test_what_depends_on_a_merge_waits_until_the_local_target_holds_it(hub: Hub) -> None:
+    drop(hub.checkout, "t2", files=["b.py"], depends_on=["t1"], land="branch")
+    with road(hub, [ONE, whole(b_py="b = 1\n")], forge__merge="manual") as house:
+        head = work(house).pending or ""
+        hub.checkout.commit({"mine.txt": "mine"})
+        hub.forge.merge(1, head, "squash", "by hand, without a trailer", "")
+        assert work(house).state is State.DONE
+        record = house.factory.queue.record("t2")
+        assert record and record.state is State.BLOCKED and record.attempts == 0
+        assert record.reason == (
+            "waits until the local branch holds `t1`, which the forge has merged: pull by hand"
+        )
+        hub.checkout.git("pull", "--quiet", "--rebase", "origin", "main")
+        work(house)
+        record = house.factory.queue.record("t2")
+        assert record and record.state is State.READY
+        pending = record.pending or ""
+        assert hub.checkout.git("show", f"{pending}:a.py") == "a = 1"
+
+
 def test_unpushed_commits_of_the_user_are_not_published(hub: Hub) -> None:
     theirs = hub.tip("main")
     hub.checkout.commit({"secret.txt": "not yet"})
@@ -475,3 +497,88 @@ def test_unpushed_commits_of_the_user_are_not_published(hub: Hub) -> None:
         work(house)
         assert hub.git("rev-parse", f"{BRANCH}^") == theirs
         assert "secret.txt" not in hub.git("ls-tree", "--name-only", BRANCH)
+
+
+def wish(house: House, verb: Verb) -> None:
+    requests.post(house.factory.layout, verb, "t1", {"reason": "not wanted any more"}, "ada")
+    wishes.grant(house.factory)
+
+
+def test_a_cancelled_task_leaves_nothing_open(hub: Hub) -> None:
+    with road(hub, forge__merge="manual") as house:
+        work(house)
+        wish(house, "cancel")
+        house.factory.queue.archive()
+        record = work(house)
+        assert record.state is State.CANCELLED and record.is_over
+        assert hub.forge.did == ["open aifactory/t1", "announce 1", "remark 1", "close 1"]
+        assert "The task t1 was cancelled by ada: not wanted any more" in hub.forge.said[1][0]
+        assert hub.tip(BRANCH) == ""
+        assert work(house) == record
+
+
+def test_one_that_is_back_with_the_agent_is_closed_as_well(hub: Hub) -> None:
+    hub.forge.rules = Protection(("build",))
+    with road(hub) as house:
+        hub.forge.report(work(house).pending or "", "build", "red")
+        Pulls(house.factory).step(house.factory, "t1")
+        assert house.state("t1") is State.QUEUED
+        wish(house, "cancel")
+        assert work(house).state is State.CANCELLED
+        assert not hub.forge.pull(1).open and hub.tip(BRANCH) == ""
+
+
+def test_a_cancelled_task_waits_for_a_forge_that_is_down(hub: Hub) -> None:
+    with road(hub, forge__merge="manual") as house:
+        work(house)
+        wish(house, "cancel")
+        hub.forge.troubles = [ForgeDown("nobody answers")]
+        record = work(house)
+        assert record.reason.startswith("nobody answers") and not record.is_over
+        assert exit_code(house.factory) == 8
+        house.factory.queue.archive()
+        record = work(house)
+        assert record.is_over and record.reason == ""
+        assert exit_code(house.factory) == 0
+        assert not hub.forge.pull(1).open
+
+
+def test_one_that_was_merged_before_it_could_be_closed_has_landed(hub: Hub) -> None:
+    with road(hub, forge__merge="manual") as house:
+        head = work(house).pending or ""
+        wish(house, "cancel")
+        hub.forge.merge(1, head, "squash", "by hand", "")
+        record = work(house)
+        assert (record.state, record.commit) == (State.DONE, hub.tip("main"))
+
+
+def test_a_branch_with_work_of_somebody_else_is_not_deleted(hub: Hub) -> None:
+    with road(hub, forge__merge="manual") as house:
+        first = work(house).pending or ""
+        tree = hub.git("rev-parse", f"{first}^{{tree}}")
+        theirs = hub.git("commit-tree", tree, "-p", first, "-m", "theirs")
+        hub.git("update-ref", f"refs/heads/{BRANCH}", theirs)
+        wish(house, "cancel")
+        assert work(house).is_over
+        assert not hub.forge.pull(1).open and hub.tip(BRANCH) == theirs
+
+
+def test_one_that_is_retried_before_it_is_closed_goes_on(hub: Hub) -> None:
+    with road(hub, forge__merge="manual") as house:
+        work(house)
+        wish(house, "cancel")
+        wish(house, "retry")
+        record = work(house)
+        assert (record.state, record.in_review) == (State.READY, True)
+        assert hub.forge.pull(1).open and hub.forge.did.count("open aifactory/t1") == 1
+
+
+def test_a_task_that_was_cancelled_and_retried_opens_another(hub: Hub) -> None:
+    with road(hub, forge__merge="manual") as house:
+        work(house)
+        wish(house, "cancel")
+        work(house)
+        wish(house, "retry")
+        record = work(house)
+        assert record.pull and record.pull.number == 2
+        assert hub.tip(BRANCH) == record.pending

@@ -159,7 +159,8 @@ def _ask(given: Sequence[str], wish: Wish, repo: Path | None, json: bool, dry_ru
             if record not in unmet:
                 note(f"{record.task_id} is {record.state} already")
             elif dry_run:
-                note(f"would {wish.verb} {record.task_id}, which is {record.state}")
+                also = _besides(wish, record)
+                note(f"would {wish.verb} {record.task_id}, which is {record.state}{also}")
         if json:
             print_json([report.row(record) for record in after])
         elif not dry_run:
@@ -173,8 +174,19 @@ def _tell(place: Place, records: Sequence[Record]) -> None:
 
     for record in records:
         say(f"{record.task_id} {record.state}")
-    if not all(record.state.closed for record in records) and not pulse(place.layout).running:
+        if record.is_leaving:
+            why = f": {record.reason}" if record.reason else ""
+            note(f"Its pull request is still to be closed{why}")
+    if not all(record.is_over for record in records) and not pulse(place.layout).running:
         note("No daemon runs: `aifactory run` goes on with it.")
+
+
+def _besides(wish: Wish, record: Record) -> str:
+    """What a wish changes elsewhere."""
+    if wish.verb != "cancel" or not (pull := record.pull):
+        return ""
+    closed = f"close its pull request {pull.url} and " if pull.url else ""
+    return f", {closed}delete its branch {pull.branch} on the forge"
 
 
 def _is_fulfilled(record: Record, wish: Wish) -> bool:

@@ -104,6 +104,10 @@ class Forge(Protocol):
         """Make a draft ready for review."""
         ...
 
+    def close(self, number: int) -> None:
+        """Close it without a merge."""
+        ...
+
     def remarks(self, number: int) -> Sequence[str]:
         """The texts of all comments, on lines or not."""
         ...

@@ -65,6 +65,9 @@ class FakeForge:
     def announce(self, pull: PullRequest) -> None:
         self._change(pull.number, "announce", draft=False)
 
+    def close(self, number: int) -> None:
+        self._change(number, "close", open=False, closed_by="aifactory-bot")
+
     def remarks(self, number: int) -> Sequence[str]:
         self._trouble()
         return list(self.said.get(number, ()))
@@ -115,7 +118,8 @@ class FakeForge:
 
     # what people do
 
-    def close(self, number: int, by: str = "grace") -> None:
+    def shut(self, number: int, by: str = "grace") -> None:
+        """Somebody else closes it."""
         self.pulls[number] = replace(self.pulls[number], open=False, closed_by=by)
 
     def report(self, commit: str, name: str, standing: str, log: str = "") -> None:

@@ -51,7 +51,10 @@ class GitHub:
         pull = self._get(f"/pulls/{number}", readings.pull_request)
         if pull.open or pull.merged:
             return pull
-        by = self._get(f"/issues/{number}", lambda data: readings.login(data, "closed_by"))
+        issue = f"/issues/{number}"
+        by = _where_known(
+            lambda: self._get(issue, lambda data: readings.login(data, "closed_by")), ""
+        )
         return PullRequest(**{**vars(pull), "closed_by": by})
 
     def open(self, branch: str, base: str, title: str, body: str, *, draft: bool) -> PullRequest:
@@ -71,6 +74,9 @@ class GitHub:
             self._wire.mutate("markPullRequestReadyForReview", {"pullRequestId": pull.node})
         except ForgeRefused:  # an API without GraphQL
             self._do("PATCH", f"/pulls/{pull.number}", draft=False)
+
+    def close(self, number: int) -> None:
+        self._do("PATCH", f"/pulls/{number}", state="closed")
 
     def remarks(self, number: int) -> Sequence[str]:
         paths = (f"{self._repo}/{kind}/{number}/comments" for kind in ("issues", "pulls"))

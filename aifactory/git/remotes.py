@@ -68,13 +68,17 @@ class Remote:
         return self.repository.resolve(into) or ""
 
     def push(self, branch: str, commit: str, expected: str) -> None:
-        """Set a branch there, where it still holds `expected` (`""`: is absent)."""
+        """Set a branch there, where it still holds `expected`; `""` stands for no branch."""
         ref = f"refs/heads/{branch}"
         self._run(
             "push", "--porcelain", "--no-follow-tags", "--recurse-submodules=no",
             f"--force-with-lease={ref}:{expected}", "--end-of-options", self.name,
             f"{commit}:{ref}",
         )  # fmt: skip
+
+    def delete(self, branch: str, expected: str) -> None:
+        """Delete a branch there, where it still holds `expected`."""
+        self.push(branch, "", expected)
 
     def _run(self, *arguments: str) -> bytes:
         if not (url := self.url):

@@ -29,11 +29,22 @@ class Agenda(Admission):
             needed = {name for task in tasks for name in task.depends_on}
             states = {name: record.state for name in needed if (record := self.record(name))}
             done = {n for n, s in states.items() if s is State.DONE} | self._elsewhere
+            afar = {name for name in done if name in states and self._is_afar(name)}
             lost = {n for n, s in states.items() if s.closed and s is not State.DONE}
             ages = {task_id: self.records[task_id].created_at for task_id in waiting}
-            ready, blocked = order.order(tasks, done, states.keys(), failed=lost, ages=ages)
+            ready, blocked = order.order(
+                tasks, done - afar, states.keys(), failed=lost, afar=afar, ages=ages
+            )
             self._mark(blocked, [task.task_id for task in ready])
             return [task.task_id for task in ready if self._wait(task.task_id) <= 0]
+
+    def _is_afar(self, task_id: str) -> bool:
+        """Whether the forge merged a task's pull request and the local target lacks it."""
+        record, repository = self.record(task_id), self.ledger.repository
+        if not (record and record.pull and record.commit) or self.landed(task_id):
+            return False
+        held = repository.object(record.commit) is not None
+        return not (held and repository.is_ancestor(record.commit, self.base()))
 
     def _wake_scheduled(self) -> None:
         """Queue the closed tasks whose time has come again."""

@@ -118,8 +118,11 @@ class Emulator:
     def show(self) -> None:
         """Bring what was pushed into the emulator."""
         listed = self.git("for-each-ref", "--format=%(refname) %(objectname)", "refs/heads")
-        for line in listed.decode().splitlines():
-            ref, sha = line.split()
+        there = dict(line.split() for line in listed.decode().splitlines())
+        for ref in [ref for ref in self._shown if ref not in there]:
+            self.ask("DELETE", f"{API}/git/{ref}")
+            del self._shown[ref]
+        for ref, sha in there.items():
             if self._shown.get(ref) == sha:
                 continue
             for commit in self.git("rev-list", "--reverse", sha).decode().split():

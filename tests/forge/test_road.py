@@ -187,3 +187,43 @@ def test_the_token_is_in_no_file_and_in_no_argument(road: Road) -> None:
     root = road.checkout.root
     for path in (one for one in root.rglob("*") if one.is_file()):
         assert BOT.encode() not in path.read_bytes(), path
+
+
+def aifactory(road: Road, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "aifactory", *arguments],
+        cwd=road.checkout.root, env=os.environ | more,
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+
+
+def test_a_cancelled_task_is_closed_once_wherever_the_daemon_is_killed(road: Road) -> None:
+    hub = road.emulator
+    assert road.run().returncode == 8
+    changes = hub.requests.count("PATCH /repos/bot/repo/pulls/1")
+    would = aifactory(road, "cancel", "t1", "--dry-run").stderr
+    (pull,) = hub.pulls()
+    expected = f"close its pull request {pull['html_url']} and delete its branch aifactory/t1"
+    assert expected in would and pull["state"] == "open"
+
+    said = aifactory(road, "cancel", "t1", "--reason", "no more", GITHUB_TOKEN="")
+    assert "Its pull request is still to be closed: GITHUB_TOKEN is not set" in said.stderr
+    for point in ("closing", "remarked", "closed", "deleted"):
+        assert road.run(f"pull.{point}").returncode == -signal.SIGKILL, point
+    hub.cuts = ["GET /repos/bot/repo/pulls/1"]
+    assert road.run().returncode == 8
+    assert road.run().returncode == 0
+    (pull,) = hub.pulls()
+    assert (pull["state"], pull["merged"]) == ("closed", False)
+    assert road.task()["state"] == "cancelled"
+    assert "aifactory/t1" not in hub.git("branch", "--list").decode()
+    (told,) = [text for text in hub.comments(1) if "The task t1 was cancelled by" in text]
+    assert told.count("no more") == 1
+    assert hub.requests.count("PATCH /repos/bot/repo/pulls/1") == changes + 1
+
+
+def test_cancel_closes_at_once_where_no_daemon_runs(road: Road) -> None:
+    assert road.run().returncode == 8
+    said = aifactory(road, "cancel", "t1", GITHUB_TOKEN=BOT)
+    assert said.stdout == "t1 cancelled\n" and "still" not in said.stderr
+    assert [pull["state"] for pull in road.emulator.pulls()] == ["closed"]
