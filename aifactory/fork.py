@@ -74,11 +74,7 @@ def fork(
     that attempt on. `prompts` is the revision of the agents' files, without one as they are now.
     """
     ledger = Ledger(repository)
-    history = ledger.find(task_id)
-    if history is None or not 1 <= number <= history.record.attempts:
-        known = history.record.attempts if history else 0
-        raise NothingToFork(f"{task_id}: there is no attempt {number}, it has {known}")
-    base = base_of(ledger, task_id, number)
+    history, base = begun(ledger, task_id, number)
     sweep(layout)
     with scratch(repository, base) as place:
         bring(layout.root, place, "aifactory.toml", "prompts")
@@ -92,6 +88,15 @@ def fork(
         options = Options(once=True, flags=flags(layout), model=asked, fork_of=layout)
         auto_agent.run(place.root, options)
         return forked(place, history.record, base)
+
+
+def begun(ledger: Ledger, task_id: str, number: int) -> tuple[History, str]:
+    """The task, and the commit that its attempt began on. Raises NothingToFork."""
+    history = ledger.find(task_id)
+    if history is None or not 1 <= number <= history.record.attempts:
+        known = history.record.attempts if history else 0
+        raise NothingToFork(f"{task_id}: there is no attempt {number}, it has {known}")
+    return history, base_of(ledger, task_id, number)
 
 
 def sweep(layout: Layout) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aifactory.cli.options import DryRun
 from aifactory.errors import AttemptFailed, InvalidInput
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from aifactory.git import Repository
     from aifactory.model import Record
 
+REMEDY = "name a directory that is new or empty"
 REFUSED = 1  # what `run --once` ends with when a task failed, as one of the demo's does
 AUTHOR = {
     f"GIT_{who}_{what}": value
@@ -29,13 +31,15 @@ Directory = Annotated[
 ]
 
 
-def demo(dir: Directory = None) -> int:
+def demo(dir: Directory = None, dry_run: DryRun = False) -> int:
     """Show the main job: five tasks, answers from a file, real gates in the sandbox, commits."""
     import sys
 
     from aifactory.cli.output import note
     from aifactory.cli.run import run
 
+    if dry_run:
+        return _foretell(dir)
     _forget_settings()
     root = _place(dir)
     repository = _repository(root)
@@ -46,6 +50,22 @@ def demo(dir: Directory = None) -> int:
         return _tell(repository) if code in (0, REFUSED) else code
     finally:
         repository.close()
+
+
+def _foretell(dir: Path | None) -> int:
+    """What would be made and run, and where."""
+    import tempfile
+
+    from aifactory.cli.output import say
+    from aifactory.layout import shipped
+
+    _check_place(dir)
+    where = dir.resolve() if dir else Path(tempfile.gettempdir()) / "aifactory-demo-..."
+    tasks = sorted((shipped("examples") / "demo" / "tasks").glob("*.json"))
+    say(f"would make a repository in {where}, and work on {len(tasks)} tasks there:")
+    for task in tasks:
+        say(f"  {task.stem}")
+    return 0
 
 
 def _forget_settings() -> None:
@@ -64,15 +84,23 @@ def _place(dir: Path | None) -> Path:
 
     if dir is None:
         return Path(tempfile.mkdtemp(prefix="aifactory-demo-")).resolve()
-    remedy = "name a directory that is new or empty"
+    _check_place(dir)
     try:
         dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(f"{dir}: {error.strerror}", next_step=REMEDY) from error
+    return dir.resolve()
+
+
+def _check_place(dir: Path | None) -> None:
+    if dir is None or not dir.exists():
+        return
+    try:
         empty = not any(dir.iterdir())
     except OSError as error:
-        raise InvalidInput(f"{dir}: {error.strerror}", next_step=remedy) from error
+        raise InvalidInput(f"{dir}: {error.strerror}", next_step=REMEDY) from error
     if not empty:
-        raise InvalidInput(f"{dir} is not empty", next_step=remedy)
-    return dir.resolve()
+        raise InvalidInput(f"{dir} is not empty", next_step=REMEDY)
 
 
 def _repository(root: Path) -> Repository:

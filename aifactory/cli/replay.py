@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aifactory.cli.options import Json, Repo, TaskId
+from aifactory.cli.options import DryRun, Json, Repo, TaskId
 from aifactory.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def replay(
     land: Land = False,
     repo: Repo = None,
     json: Json = False,
+    dry_run: DryRun = False,
 ) -> int:
     """Make the trees of a task's attempts again from its recorded answers, without a model.
 
@@ -45,10 +46,12 @@ def replay(
     with opened(repo) as place:
         task_id = place.find(task).record.task_id
         if fork is not None:
+            if dry_run:
+                return _foretell(place, task_id, fork, model, prompts, land)
             return _fork(place, task_id, fork, model, prompts, land, json)
-        if model or prompts or land:
+        if model or prompts or land or dry_run:
             raise InvalidInput(
-                "--model, --prompts and --land go with --fork",
+                "--model, --prompts, --land and --dry-run go with --fork",
                 next_step=f"`aifactory replay {task_id} --fork 1 --model MODEL`",
             )
         return _replay(place, task_id, json)
@@ -98,6 +101,22 @@ def _fork(
     else:
         _tell(done, landed=land)
     return 0 if done.after.state == "done" else 1
+
+
+def _foretell(
+    place: Place, task_id: str, number: int, model: str | None, prompts: str | None, land: bool
+) -> int:
+    """What a fork would do. InvalidInput where there is no such attempt."""
+    from aifactory import fork
+    from aifactory.cli.output import say
+
+    _, base = fork.begun(place.ledger, task_id, number)
+    who = f"`{model}`" if model else "the answers of then"
+    whose = f"the prompts of {prompts}" if prompts else "the prompts as they are now"
+    say(f"would make attempt {number} of {task_id} again on {base[:12]}, in a scratch clone,")
+    say(f"with {who} and {whose}; what a model takes is paid from the budgets of here.")
+    say("What it comes to would land." if land else "Nothing of it would land.")
+    return 0
 
 
 def _tell(done: Forked, landed: bool) -> None:

@@ -5,38 +5,51 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aifactory.cli.options import DryRun, Repo
+from aifactory.cli.options import DryRun, Json, Repo
 
 if TYPE_CHECKING:
     from aifactory.cli.place import Place
 
+SCHEMA = "aifactory/tidy@1"
 
-def tidy(repo: Repo = None, dry_run: DryRun = False) -> None:
+
+def tidy(repo: Repo = None, json: Json = False, dry_run: DryRun = False) -> None:
     """Move the files of closed tasks from tasks/ to tasks/.done/.
 
     A file stays where it is when it was changed after it was taken in, or is no valid task.
     Environments that were not used for a day are removed, but for that of the target branch.
     """
-    from aifactory import files
-    from aifactory.cli.output import note, say
+    from aifactory.cli.output import note, print_json, say
     from aifactory.cli.place import opened
 
     with opened(repo) as place:
-        closed = _closed(place)
-        folder = place.layout.tasks / ".done"
-        for path in closed:
-            target = _free(folder / path.name)
-            if not dry_run:
-                files.make_dir(folder)
-                files.rename(path, target)
-            shown = target.relative_to(place.layout.root)
-            say(f"{'would move' if dry_run else 'moved'} tasks/{path.name} to {shown}")
-        if closed and not dry_run:
-            files.sync_dir(folder)
-            files.sync_dir(place.layout.tasks)
-        for old in _environments(place, dry_run):
-            say(f"{'would remove' if dry_run else 'removed'} the environment {old}")
-    note(f"{len(closed)} of tasks/ {'are' if len(closed) != 1 else 'is'} closed.")
+        moved = _put_away(place, dry_run)
+        removed = [str(old) for old in _environments(place, dry_run)]
+    if json:
+        print_json({"schema": SCHEMA, "dry_run": dry_run, "moved": moved, "removed": removed})
+        return
+    for old, new in moved.items():
+        say(f"{'would move' if dry_run else 'moved'} {old} to {new}")
+    for old in removed:
+        say(f"{'would remove' if dry_run else 'removed'} the environment {old}")
+    note(f"{len(moved)} of tasks/ {'are' if len(moved) != 1 else 'is'} closed.")
+
+
+def _put_away(place: Place, dry_run: bool) -> dict[str, str]:
+    """The files of closed tasks: where each was, and where it is now or would be."""
+    from aifactory import files
+
+    folder, moved = place.layout.tasks / ".done", {}
+    for path in _closed(place):
+        target = _free(folder / path.name)
+        if not dry_run:
+            files.make_dir(folder)
+            files.rename(path, target)
+        moved[f"tasks/{path.name}"] = target.relative_to(place.layout.root).as_posix()
+    if moved and not dry_run:
+        files.sync_dir(folder)
+        files.sync_dir(place.layout.tasks)
+    return moved
 
 
 def _closed(place: Place) -> list[Path]:

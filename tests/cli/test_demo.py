@@ -52,6 +52,13 @@ def replay_everything(root: Path) -> None:
         assert done.returncode == 0 and all(one["same"] for one in attempts)
 
 
+def test_demo_says_beforehand_what_it_would_make(tmp_path: Path) -> None:
+    done = demo("--dry-run", "--dir", str(tmp_path / "new"))
+    assert done.returncode == 0
+    assert f"would make a repository in {tmp_path / 'new'}, and work on 5 tasks" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_demo_takes_only_an_empty_directory(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     done = demo("--dir", str(tmp_path))
@@ -60,4 +67,4 @@ def test_demo_takes_only_an_empty_directory(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
     done = demo("--dir", str(tmp_path / "mine.txt"))
     assert done.returncode == 2
-    assert "File exists" in done.stderr
+    assert "Not a directory" in done.stderr

@@ -43,6 +43,10 @@ def test_a_fork_is_shown_beside_what_was(shop: Shop) -> None:
     work(shop)
     other = {"tasks": {"t1": [{"text": "```text:a.txt\nother\n```"}]}}
     shop.checkout.write({"other.json": json.dumps(other)})
+    would = shop.run("replay", "t1", "--fork", "1", "--dry-run")
+    assert would.code == 0 and "would make attempt 1 of t1 again" in would.out
+    assert shop.run("replay", "t1", "--fork", "9", "--dry-run").code == 2
+    assert shop.run("replay", "t1", "--dry-run").code == 2
     done = shop.run("replay", "t1", "--fork", "1", "--model", "scripted/other.json")
     assert done.code == 0 and "+other" in done.out and "Nothing of it landed" in done.err
     assert (shop.checkout.root / "a.txt").read_text() == "a\n"

@@ -27,6 +27,9 @@ def test_tidy_puts_away_what_is_closed_and_unchanged(shop: Shop) -> None:
     before = names(shop)
     dry = shop.run("tidy", "--dry-run")
     assert dry.out == "would move tasks/closed.json to tasks/.done/closed.json\n"
+    moves = {"tasks/closed.json": "tasks/.done/closed.json"}
+    shown = {"schema": "aifactory/tidy@1", "dry_run": True, "moved": moves, "removed": []}
+    assert shop.run("tidy", "--dry-run", "--json").json == shown
     assert names(shop) == before
     assert shop.run("tidy").out == "moved tasks/closed.json to tasks/.done/closed.json\n"
     assert names(shop) == before - {"closed.json"} | {".done/closed.json"}
