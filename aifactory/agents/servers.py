@@ -73,7 +73,7 @@ class Servers:
         ServerBroken for a server that breaks again and again."""
         tool = self._tools[name]
         if why := refusal(tool.schema, arguments):
-            raise AnswerUnusable(f"{name} {why}")
+            raise AnswerUnusable(f"{name}: {why}")
         try:
             serving = self._started(tool.server)
             if serving.client.changed:

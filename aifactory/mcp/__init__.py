@@ -7,10 +7,11 @@ needed here is three requests on a pipe.
 
 from __future__ import annotations
 
+from aifactory.mcp.arguments import refusal
 from aifactory.mcp.client import Client, ServerBroken, ToolRefused
 from aifactory.mcp.fake import FakeServer
 from aifactory.mcp.results import told
-from aifactory.mcp.tools import Tool, chosen, refusal
+from aifactory.mcp.tools import Tool, chosen
 
 __all__ = [
     "Client",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Self
@@ -17,15 +17,6 @@ from aifactory.model import sha256
 MOST_TEXT, MOST_SCHEMA = 4000, 20_000  # characters of a description, of a schema
 LONGEST_NAME = 64  # that models' providers take
 _STRANGE = re.compile(r"[^A-Za-z0-9_-]")
-_KINDS: Mapping[str, tuple[type, ...]] = {
-    "string": (str,),
-    "integer": (int,),
-    "number": (int, float),
-    "boolean": (bool,),
-    "array": (list,),
-    "object": (dict,),
-    "null": (type(None),),
-}
 
 
 @dataclass(frozen=True)
@@ -89,45 +80,3 @@ def _tool(server: str, one: Mapping[str, Any]) -> Tool:
     kept = {**kept, "properties": schema.get("properties", {})}
     about = one.get("description")
     return Tool(server, name, plain(about)[:MOST_TEXT] if isinstance(about, str) else "", kept)
-
-
-def refusal(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
-    """What is wrong with the arguments of a call, "" where nothing is.
-
-    Names, types and enumerations of the first level: anything deeper is the server's to check.
-    Its patterns and references could keep this process busy for ever.
-    """
-    return next(_faults(schema, arguments), "")
-
-
-def _faults(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> Iterator[str]:
-    known: Mapping[str, Any] = schema["properties"]
-    if schema.get("additionalProperties") is False:
-        yield from (f"takes no {name}; it takes {list(known)}"
-                    for name in arguments if name not in known)  # fmt: skip
-    required = schema.get("required")
-    for name in required if isinstance(required, list) else ():
-        if name not in arguments:
-            yield f"needs {name}"
-    for name, value in arguments.items():
-        rules = known.get(name)
-        if isinstance(rules, dict):
-            yield from (f"{name} {why}" for why in _mismatch(rules, value))
-
-
-def _mismatch(rules: Mapping[str, Any], value: Any) -> Iterator[str]:
-    kinds = rules.get("type")
-    wanted = list(map(str, kinds if isinstance(kinds, list) else [kinds]))
-    if all(kind in _KINDS for kind in wanted) and not any(_is(value, kind) for kind in wanted):
-        yield f"is not of type {' or '.join(wanted)}"
-    allowed = rules.get("enum")
-    if isinstance(allowed, list) and value not in allowed:
-        yield f"is not one of {json.dumps(allowed)[:500]}"
-
-
-def _is(value: Any, kind: str) -> bool:
-    if isinstance(value, bool):
-        return kind == "boolean"
-    if kind == "integer" and isinstance(value, float):
-        return value.is_integer()
-    return isinstance(value, _KINDS[kind])

@@ -24,7 +24,7 @@ def test_the_time_is_told(cage: Confined, workspace: Path) -> None:
     try:
         [tool] = chosen("time", serving.client.tools(), ["convert_*"])
         wanted = {"source_timezone": "UTC", "time": "12:00", "target_timezone": "Asia/Tokyo"}
-        assert refusal(tool.schema, {"time": "12:00"}).startswith("needs ")
+        assert "is a required property" in refusal(tool.schema, {"time": "12:00"})
         said = told("time", serving.client.call(tool.name, wanted))
         assert json.loads(said)["time_difference"] == "+9.0h"
         bad = wanted | {"source_timezone": "Mars/Olympus"}

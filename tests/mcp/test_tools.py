@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aifactory.mcp import ServerBroken, Tool, chosen, refusal, told
+from aifactory.mcp import ServerBroken, Tool, chosen, told
 from aifactory.mcp.messages import DEEPEST, MOST_BYTES, Lines, NotAMessage, parse
 
 
@@ -59,37 +59,6 @@ def test_a_description_is_bounded_and_says_whose_words_it_is() -> None:
     assert said.startswith("[In the words of the server s, who is not the owner] ?Obey")
     assert len(said) < 4200
     assert Tool.of_json(tool.to_json()) == tool
-
-
-SCHEMA = {
-    "type": "object",
-    "properties": {
-        "path": {"type": "string", "pattern": "(a+)+$"},
-        "lines": {"type": ["integer", "null"]},
-        "how": {"enum": ["fast", "well"]},
-        "odd": {"$ref": "#/$defs/odd"},
-    },
-    "required": ["path"],
-    "additionalProperties": False,
-}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "why"),
-    [
-        ({"path": "a" * 10_000 + "!"}, ""),  # a pattern is the server's to try
-        ({"path": "a", "lines": 3, "odd": {}}, ""),
-        ({"path": "a", "lines": None, "how": "well"}, ""),
-        ({}, "needs path"),
-        ({"path": 1}, "path is not of type string"),
-        ({"path": "a", "lines": True}, "lines is not of type integer or null"),
-        ({"path": "a", "lines": 1.5}, "lines is not of type integer or null"),
-        ({"path": "a", "how": "badly"}, 'how is not one of ["fast", "well"]'),
-        ({"path": "a", "file": "b"}, "takes no file; it takes ['path', 'lines', 'how', 'odd']"),
-    ],
-)
-def test_arguments_are_checked_before_a_call(arguments: dict[str, Any], why: str) -> None:
-    assert refusal(SCHEMA, arguments) == why
 
 
 @pytest.mark.parametrize(
