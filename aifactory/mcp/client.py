@@ -50,7 +50,7 @@ class Client:
     def __init__(self, name: str, talk: Talk, patience: Patience) -> None:
         self.name = name
         self.changed = False  # whether the server said that its tools are others now
-        self._talk, self._patience = talk, patience
+        self._talk, self.patience = talk, patience
         self._lines = Lines()
         self._came: deque[bytes] = deque()
         self._number = 0
@@ -113,7 +113,7 @@ class Client:
             raise ServerBroken(f"the MCP server {self.name} is broken: {plain(said)}") from error
 
     def _until(self) -> float:
-        return time.monotonic() + self._patience.seconds
+        return time.monotonic() + self.patience.seconds
 
     def _asked(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         self._number += 1
@@ -156,12 +156,12 @@ class Client:
 
     def _next(self, method: str, until: float) -> Message:
         while not self._came:
-            stop = self._patience.stop
+            stop = self.patience.stop
             if stop is not None and stop.is_set():
                 raise Interrupted(f"the MCP server {self.name} was stopped")
             left = until - time.monotonic()
             if left <= 0:
-                raise TimeoutError(f"no answer to {method} within {self._patience.seconds:g} s")
+                raise TimeoutError(f"no answer to {method} within {self.patience.seconds:g} s")
             data = self._talk.receive(min(left, POLL_SECONDS))
             if data == b"":
                 raise BrokenPipeError(f"it ended before it answered {method}")

@@ -62,11 +62,13 @@ def survivor() -> str:
     """Leave a process in a session of its own that goes on writing."""
     loop = "while :; do date +%s%N > ticks; done"
     subprocess.Popen(["bash", "-c", loop], start_new_session=True)
-    time.sleep(0.3)
+    while not Path("ticks").exists():
+        time.sleep(0.01)
     return "left"
 
 
-def doubled(levels: int = 30) -> str:
+def doubled(levels: int = 100) -> str:
+    """More levels than there may be processes, so that none comes to its last one."""
     while levels:
         os.fork()
         levels -= 1

@@ -63,10 +63,18 @@ def test_an_unknown_price_is_refused_under_a_limit_of_dollars_only() -> None:
 def test_a_call_waits_for_the_money_of_another_one() -> None:
     budgets = Budgets()
     budgets.reserve("a", usd(0.9), DOLLAR)
-    threading.Timer(0.2, budgets.settle, ("a", usd(0.1))).start()
-    began = time.monotonic()
+    happened: list[str] = []
+
+    def settle() -> None:
+        happened.append("settled")
+        budgets.settle("a", usd(0.1))
+
+    settling = threading.Timer(0.2, settle)
+    settling.start()
     budgets.reserve("b", usd(0.9), DOLLAR)
-    assert time.monotonic() - began >= 0.15
+    happened.append("reserved")
+    settling.join()
+    assert happened == ["settled", "reserved"]
 
 
 def test_a_stop_ends_the_wait_for_money() -> None:

@@ -8,8 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from aifactory.errors import CredentialsMissing, Interrupted, ModelPermanent, Mo
 from aifactory.models import Request
 from aifactory.models.fake_provider import FakeProvider, Reply
 from aifactory.models.remote import Remote
+from tests.patience import once, until
 
 HELLO = {"t1": [Reply("hello")], "slow": [Reply(fault="hang")]}
 
@@ -46,7 +45,7 @@ def own_remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Remote]:
 def request(provider: FakeProvider, task_id: str = "t1", *, padding: str = "") -> Request:
     message = {"role": "user", "content": f"TASK-ID: {task_id}\n{padding}"}
     base = provider.api_base
-    return Request(task_id, task_id, "x", (message,), api_base=base, seconds=20)
+    return Request(task_id, task_id, "x", (message,), api_base=base, seconds=60)
 
 
 def ended(pid: int) -> bool:
@@ -76,11 +75,9 @@ def test_a_host_that_hangs_is_ended_and_the_next_call_has_a_new_one(
     own_remote.complete(request(provider))
     pid = own_remote.warm().pid
     os.kill(pid, signal.SIGSTOP)
-    began = time.monotonic()
     with pytest.raises(ModelTransient, match="did not answer in time") as caught:
         longer_than_a_pipe = request(provider, padding="x" * 1_000_000)
         own_remote.complete(dataclasses.replace(longer_than_a_pipe, seconds=0.5))
-    assert time.monotonic() - began < 4
     assert caught.value.in_doubt
     assert ended(pid)
     assert own_remote.complete(request(provider)).text == "hello"
@@ -90,8 +87,11 @@ def test_a_host_that_dies_under_a_call_is_a_transient_failure_in_doubt(
     own_remote: Remote, provider: FakeProvider
 ) -> None:
     own_remote.complete(request(provider))
-    threading.Timer(0.3, os.kill, (own_remote.warm().pid, signal.SIGKILL)).start()
-    with pytest.raises(ModelTransient, match="the model host ended under way") as caught:
+    pid = own_remote.warm().pid
+    with (
+        once(lambda: provider.seen[-1].task_id == "slow", lambda: os.kill(pid, signal.SIGKILL)),
+        pytest.raises(ModelTransient, match="the model host ended under way") as caught,
+    ):
         own_remote.complete(request(provider, "slow"))
     assert caught.value.in_doubt
 
@@ -114,10 +114,7 @@ def test_a_daemon_never_imports_litellm_and_its_host_dies_with_it() -> None:
         pid, imported = daemon.stdout.readline().split()
         daemon.kill()
     assert imported == "False"
-    deadline = time.monotonic() + 5
-    while not ended(int(pid)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert ended(int(pid))
+    until(lambda: ended(int(pid)), "the host outlives its daemon")
 
 
 def test_after_the_end_no_call_is_made(provider: FakeProvider) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from aifactory.errors import SandboxUnusable
 from aifactory.sandbox import Limits, Spec
 from aifactory.sandbox.confined import Confined
+from tests.patience import once
 from tests.sandbox.conftest import Run
 
 NASTY = ("$(id)", "`id`", "a\nb", "'", '"', "*", "", "--net=none", "--", "\\", "${HOME}", "é", "%s")
@@ -53,17 +53,17 @@ def test_output_keeps_its_order_and_is_hashed(run: Run) -> None:
 
 
 def test_a_sink_gets_both_streams_apart_while_it_runs(cage: Confined, workspace: Path) -> None:
-    seen: list[tuple[str, bytes, float]] = []
-    command = "echo out; echo err >&2; sleep 0.5; echo late"
-    cage.stream(
-        Spec(("sh", "-c", command), workspace),
-        None,
-        lambda stream, data: seen.append((stream, data, time.monotonic())),
-    )
-    assert {(s, d) for s, d, _ in seen} == {
-        ("stdout", b"out\n"), ("stderr", b"err\n"), ("stdout", b"late\n")
-    }  # fmt: skip
-    assert seen[-1][2] - seen[0][2] > 0.3
+    seen: list[tuple[str, bytes]] = []
+
+    def sink(stream: str, data: bytes) -> None:
+        seen.append((stream, data))
+        if len(seen) == 2:
+            (workspace / "seen").touch()
+
+    command = "echo out; echo err >&2; until test -e seen; do sleep 0.05; done; echo late"
+    cage.stream(Spec(("sh", "-c", command), workspace, limits=Limits(seconds=60)), None, sink)
+    assert set(seen[:2]) == {("stdout", b"out\n"), ("stderr", b"err\n")}
+    assert seen[2:] == [("stdout", b"late\n")]
 
 
 def test_the_environment_is_built_from_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,11 +100,11 @@ def test_a_workspace_of_root_or_none_gives_no_result(cage: Confined, workspace: 
 
 
 def test_stop_ends_the_command(cage: Confined, workspace: Path) -> None:
-    stop = threading.Event()
-    threading.Timer(0.5, stop.set).start()
-    record = cage.run(Spec(("sleep", "60"), workspace), stop)
+    stop, command = threading.Event(), "touch started; sleep 600"
+    spec = Spec(("sh", "-c", command), workspace, limits=Limits(seconds=300))
+    with once((workspace / "started").exists, stop.set):
+        record = cage.run(spec, stop)
     assert record.killed_by == "shutdown"
-    assert record.seconds < 5
 
 
 LOADS = {

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import stat
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Timer
 
 import pytest
 
@@ -19,6 +19,8 @@ from aifactory.model import CommandRecord
 from aifactory.sandbox import Limits, Spec, choose
 from aifactory.sandbox.confined import BACKENDS
 from aifactory.sandbox.exec import run_in
+from tests.patience import once
+from tests.sandbox.test_bounds import OURS, sleepers
 
 PLACES = ["/tmp", str(Path.home())]
 
@@ -43,7 +45,7 @@ class Shell:
     backend: str
 
     def __call__(self, script: str) -> CommandRecord:
-        spec = Spec(("bash", "-c", script), self.directory, limits=Limits(seconds=20))
+        spec = Spec(("bash", "-c", script), self.directory, limits=Limits(seconds=60))
         return run_in(choose(self.backend), spec)
 
 
@@ -107,16 +109,21 @@ def test_changes_go_to_the_directory_that_was_named_wherever_it_has_moved(
 ) -> None:
     if os.geteuid() and sh.backend == "firejail":
         return  # there the command works in the directory itself
-    moved, trap = Path(f"{directory}-moved"), Path(f"{directory}-trap")
+    moved, trap, length = Path(f"{directory}-moved"), Path(f"{directory}-trap"), f"9876{OURS}"
     trap.mkdir()
-    swap = Timer(1, lambda: (directory.rename(moved), directory.symlink_to(trap)))
-    swap.start()
+
+    def swap() -> None:
+        directory.rename(moved)
+        directory.symlink_to(trap)
+        for pid in sleepers(length):
+            os.kill(pid, signal.SIGKILL)
+
     try:
-        assert sh("sleep 2; echo made > made").ok
+        with once(lambda: sleepers(length), swap):
+            assert sh(f"sleep {length}; echo made > made").ok
         assert list(trap.iterdir()) == []
         assert (moved / "made").read_text() == "made\n"
     finally:
-        swap.join()
         directory.unlink()
         moved.rename(directory)
         trap.rmdir()
@@ -175,6 +182,6 @@ def test_the_home_is_hidden_wherever_the_directory_is(backend: str) -> None:
     """firejail puts the user's home back into an empty /home unless it is named itself."""
     with tempfile.TemporaryDirectory(dir=Path.home()) as secret, tempfile.TemporaryDirectory() as d:
         Path(secret, "key").write_text("secret")
-        spec = Spec(("cat", f"{secret}/key"), Path(d), limits=Limits(seconds=20))
+        spec = Spec(("cat", f"{secret}/key"), Path(d), limits=Limits(seconds=60))
         record = run_in(choose(backend), spec)
         assert (record.ok, "secret" in record.output) == (False, False)

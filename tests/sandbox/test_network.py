@@ -23,7 +23,7 @@ CLIENT = f"""{WRAP}
 import http.client, os, sys, urllib.parse
 proxy = urllib.parse.urlsplit(os.environ["https_proxy"])
 for host in sys.argv[1:]:
-    connection = http.client.HTTPConnection(proxy.hostname, proxy.port, timeout=10)
+    connection = http.client.HTTPConnection(proxy.hostname, proxy.port, timeout=60)
     connection.set_tunnel(host, 443)
     try:
         connection.connect()

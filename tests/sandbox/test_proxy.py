@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import socketserver
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 
 from aifactory.sandbox import FakeNetwork, Request, hello, serve
 from aifactory.sandbox.internet import Internet, is_public
+from tests.patience import PATIENCE, until
 from tests.sandbox.loopback import first_message, serving
 
 PUBLIC, OTHER = "93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c"
@@ -24,9 +24,7 @@ Ask = Callable[[bytes], bytes]
 
 def told(log: list[Request], count: int = 1) -> Request:
     """The last of so many requests, each of which is told when it has ended."""
-    until = time.monotonic() + 5
-    while len(log) < count and time.monotonic() < until:
-        time.sleep(0.005)
+    until(lambda: len(log) >= count)
     return log[count - 1]
 
 
@@ -62,7 +60,7 @@ def proxy(
 
         def ask(text: bytes) -> bytes:
             with socket.socket(socket.AF_UNIX) as client:
-                client.settimeout(5)
+                client.settimeout(PATIENCE)
                 client.connect(str(place))
                 client.sendall(text)
                 client.shutdown(socket.SHUT_WR)
@@ -227,7 +225,7 @@ def test_the_end_cuts_what_is_open(tmp_path: Path, server: tuple[str, int]) -> N
             client.sendall(connect("pypi.test"))
             assert client.recv(1000)
             assert (tmp_path / "proxy").stat().st_mode & 0o777 == 0o600
-        client.settimeout(5)
+        client.settimeout(PATIENCE)
         while client.recv(1000):
             pass
     assert [one.host for one in log] == ["pypi.test"]

@@ -20,7 +20,7 @@ from aifactory.sandbox.cage import Cage
 from aifactory.sandbox.confined import BUBBLEWRAP, FIREJAIL, Confined
 from aifactory.sandbox.guarded import launcher_plan
 from tests.sandbox.lab import ATTEMPTS, PYTHON, ROOT, Lab, laboratory
-from tests.sandbox.test_bounds import alive
+from tests.sandbox.test_bounds import OURS, alive
 
 Line = Callable[[Cage, int], list[str]]
 # What to take out of the line, and how many words it has.
@@ -135,12 +135,13 @@ def test_a_guard_that_can_be_killed_takes_all_along(
     monkeypatch.setattr(firejail, "guard_can_be_killed", lambda: True)
     guarded._bundle.cache_clear()
     try:
-        script = "(setsid sleep 9875 &); kill -9 $PPID; sleep 9875"
-        record = cage.run(Spec(("sh", "-c", script), workspace, limits=Limits(seconds=20)))
+        length = f"9875{OURS}"
+        script = f"(setsid sleep {length} &); kill -9 $PPID; sleep {length}"
+        record = cage.run(Spec(("sh", "-c", script), workspace, limits=Limits(seconds=60)))
     finally:
         guarded._bundle.cache_clear()
     assert (record.exit_code, record.signal, record.killed_by) == (None, 9, "none")
-    assert alive("9875") == 0
+    assert alive(length) == 0
 
 
 def test_a_daemons_environment_does_not_show_through(lab: Lab) -> None:
