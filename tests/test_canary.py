@@ -110,7 +110,7 @@ def test_a_key_is_nowhere_but_in_the_process_that_calls_the_model(
             cwd=checkout.root,
             env=os.environ | places | SECRETS,
             capture_output=True,
-            timeout=120,
+            timeout=250,
             check=False,
         )
         sent = [request.headers["authorization"] for request in provider.seen]

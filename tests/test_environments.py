@@ -8,7 +8,6 @@ import os
 import socketserver
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
@@ -29,6 +28,7 @@ from aifactory.sandbox import FakeNetwork, FakeSandbox, Sandbox, owner
 from aifactory.sandbox.confined import BACKENDS
 from aifactory.workspace import Workspaces
 from tests.conftest import Checkout
+from tests.patience import PATIENCE
 from tests.sandbox.loopback import WRAP, Secret
 
 ADDRESS = "93.184.215.14"
@@ -37,7 +37,7 @@ LOCK = {"requirements.txt": "thing==1\n", "web/package-lock.json": "{}\n"}
 FETCH = f"""{WRAP}
 import http.client, os, pathlib, sys, urllib.parse
 proxy = urllib.parse.urlsplit(os.environ["https_proxy"])
-connection = http.client.HTTPConnection(proxy.hostname, proxy.port, timeout=10)
+connection = http.client.HTTPConnection(proxy.hostname, proxy.port, timeout=60)
 connection.set_tunnel(sys.argv[1], 443)
 connection.connect()
 connection.sock = context.wrap_socket(connection.sock, server_hostname=sys.argv[1])
@@ -247,24 +247,28 @@ def test_a_building_site_of_a_crash_is_built_anew(repository: Repository) -> Non
 
 
 def test_one_is_built_while_others_wait_for_it(repository: Repository) -> None:
-    started = threading.Event()
+    started, go_on = threading.Event(), threading.Event()
 
     def slow(spec: object) -> CommandRecord:
         started.set()
-        time.sleep(0.5)
+        go_on.wait(PATIENCE)
         return CommandRecord(argv=("x",), exit_code=0)
 
     sandbox = FakeSandbox({"slow": slow})
     pool, made = environments(repository, sandbox), wanted(repository, "slow")
     first = threading.Thread(target=pool.ready, args=(made, Watcher()))
     first.start()
-    started.wait(5)
+    assert started.wait(PATIENCE)
     stop = threading.Event()
     stop.set()
     with pytest.raises(Interrupted):
         pool.ready(made, Watcher(stop=stop))
+    later = threading.Timer(0.3, go_on.set)
+    later.start()
     pool.ready(made, Watcher())
-    first.join()
+    assert go_on.is_set()
+    for thread in (first, later):
+        thread.join()
     assert len(sandbox.ran) == 1
 
 

@@ -18,9 +18,10 @@ import pytest
 from aifactory.models.fake_provider import FakeProvider, Fault, Reply
 from tests.conftest import Checkout
 from tests.house import drop
+from tests.patience import PATIENCE
 from tests.test_auto_agent import DAEMON
 
-STALL, WALL = 1.0, 3.0
+STALL, WALL = 3.0, 5.0
 SETTINGS = """
 [model]
 default = "openai/any"
@@ -143,7 +144,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
             cwd=checkout.root,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=250,
             check=False,
         )
         seconds = time.monotonic() - began
@@ -205,9 +206,8 @@ def test_a_provider_that_stalls_is_cut_within_the_limit(
     night: Night, name: str, limit: float
 ) -> None:
     first, second = (seen for seen in night.provider.seen if seen.task_id == name)
-    backoff, slack = 1.0, 2.0
-    assert limit <= second.at - first.at < limit + backoff + slack
-    assert first.hung_up.wait(2) and second.answered
+    assert limit <= second.at - first.at < limit + PATIENCE
+    assert first.hung_up.wait(PATIENCE) and second.answered
 
 
 def of(event: Mapping[str, Any], task: str) -> bool:

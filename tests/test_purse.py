@@ -103,7 +103,10 @@ def test_a_file_that_cannot_be_read_stops_the_work(tmp_path: Path) -> None:
         Purse(tmp_path / "budgets.json")
 
 
-DAY = {f"day:{now()[:10]}": Budget(usd=1.0)}
+@pytest.fixture
+def day() -> dict[str, Budget]:
+    """A limit of today, asked for when the test runs: the whole suite may outlast a midnight."""
+    return {f"day:{now()[:10]}": Budget(usd=1.0)}
 
 
 def two(tmp_path: Path) -> tuple[Purse, Purse]:
@@ -113,31 +116,33 @@ def two(tmp_path: Path) -> tuple[Purse, Purse]:
     return one, other
 
 
-def test_what_a_fork_puts_aside_and_spends_is_gone_from_the_day(tmp_path: Path) -> None:
+def test_what_a_fork_puts_aside_and_spends_is_gone_from_the_day(
+    tmp_path: Path, day: dict[str, Budget]
+) -> None:
     purse, fork = two(tmp_path)
-    fork.budgets.reserve("f.1", Spend(usd=0.75), DAY)
+    fork.budgets.reserve("f.1", Spend(usd=0.75), day)
     fork.save()
     with pytest.raises(BudgetExhausted, match=r"0\.75 of 1 usd are taken"):
-        purse.budgets.reserve("t1.1", Spend(usd=0.5), DAY)
+        purse.budgets.reserve("t1.1", Spend(usd=0.5), day)
     fork.budgets.settle("f.1", Spend(usd=0.25))
     fork.save()
-    purse.budgets.reserve("t1.1", Spend(usd=0.5), DAY)
+    purse.budgets.reserve("t1.1", Spend(usd=0.5), day)
     purse.save()
     with pytest.raises(BudgetExhausted):
-        fork.budgets.reserve("f.2", Spend(usd=0.5), DAY)
+        fork.budgets.reserve("f.2", Spend(usd=0.5), day)
 
 
-def test_of_two_that_reserve_at_once_one_gives_back(tmp_path: Path) -> None:
+def test_of_two_that_reserve_at_once_one_gives_back(tmp_path: Path, day: dict[str, Budget]) -> None:
     purse, fork = two(tmp_path)
     for one, id in ((purse, "t1.1"), (fork, "f.1")):
-        one.budgets.reserve(id, Spend(usd=0.75), DAY)
+        one.budgets.reserve(id, Spend(usd=0.75), day)
     for one in (purse, fork):
         one.save()
     with pytest.raises(ModelTransient, match="at the same time"):
-        fork.budgets.confirm(DAY)
+        fork.budgets.confirm(day)
     fork.budgets.release("f.1")
     fork.save()
-    purse.budgets.confirm(DAY)
+    purse.budgets.confirm(day)
 
 
 def test_a_fork_does_not_pay_from_the_budget_of_a_task(tmp_path: Path) -> None:

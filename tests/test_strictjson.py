@@ -72,7 +72,7 @@ def test_is_a_problem(data: bytes, said: str) -> None:
 def test_large_documents_cost_little(data: bytes) -> None:
     start = time.process_time()
     assert problem(data)
-    assert time.process_time() - start < 0.5
+    assert time.process_time() - start < 3
 
 
 @given(PLAIN)

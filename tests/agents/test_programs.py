@@ -26,7 +26,7 @@ SETTINGS = """
 [model]
 default = "openai/any"
 api_base = "{base}"
-stall_seconds = 2.0
+stall_seconds = 5.0
 [model.prices]
 "openai/any" = {{ prompt = 1.0, completion = 2.0 }}
 [gate]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +26,7 @@ commands: ["worker {prompt} {files}"]
 environment: {MOOD: good}
 droppings: [".worker*"]
 steps: 4
-seconds: 20
+seconds: 90
 ---
 {{ task.description }}
 """
@@ -81,7 +80,9 @@ def evidence(house: House) -> str:
     return (house.factory.ledger.artifact("t1", "gate-1.json") or b"").decode()
 
 
-def test_what_it_leaves_lands_and_can_be_done_again_without_it(checkout: Checkout) -> None:
+def test_what_it_leaves_lands_and_can_be_done_again_without_it(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
     program = """
 assert "KEY" not in os.environ and os.environ["OPENAI_API_KEY"] == "none"
 assert os.environ["MOOD"] == "good" and sys.argv[2:] == ["a.py"]
@@ -90,14 +91,13 @@ pathlib.Path(".worker.log").write_text("noise")
 subprocess.run(["git", "init", "--quiet"], check=True)
 pathlib.Path(".git/hooks/pre-commit").write_text("#!/bin/sh\\nexit 1")
 """
-    os.environ["KEY"] = "secret"
+    monkeypatch.setenv("KEY", "secret")
     with at_work(checkout, program, description="let A be two") as house:
         assert house.state("t1") is State.DONE, evidence(house)
         [request] = house.model.requests
         assert request.messages[0]["content"].startswith("TASK-ID: t1\n\nlet A be two")
         (found,) = replay(house.factory.repository, house.factory.layout, "t1")
         assert found.same and len(house.model.requests) == 1
-    del os.environ["KEY"]
     assert checkout.git("show", "--name-only", "--format=%an", "HEAD") == "wrapper\n\na.py"
     assert "Aifactory-Model: fake" in checkout.git("log", "-1", "--format=%b")
 
@@ -117,7 +117,8 @@ pathlib.Path(".git/hooks/pre-commit").write_text("#!/bin/sh\\nexit 1")
 def test_misbehaviour_ends_the_attempt(
     checkout: Checkout, program: str, kind: FailureClass, said: str
 ) -> None:
-    checkout.commit({"prompts/wrapper.md": AGENT.replace("seconds: 20", "seconds: 3")})
+    if said == "took too long":
+        checkout.commit({"prompts/wrapper.md": AGENT.replace("seconds: 90", "seconds: 1")})
     with at_work(checkout, program) as house:
         assert (failure(house), said in evidence(house)) == (kind, True), evidence(house)
     assert (checkout.root / "a.py").read_text() == "A = 1\n"

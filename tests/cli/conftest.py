@@ -72,7 +72,7 @@ class Shop:
     def run(self, *arguments: str, cwd: Path | None = None, stdin: str = "") -> Done:
         """Run one command to its end."""
         with self.start(*arguments, cwd=cwd) as process:
-            out, err = process.communicate(stdin, timeout=60)
+            out, err = process.communicate(stdin, timeout=200)
         return Done(process.returncode, out, err)
 
     def write_task(self, task_id: str, **fields: Any) -> Task:

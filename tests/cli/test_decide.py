@@ -128,5 +128,5 @@ def test_a_real_daemon_does_what_is_asked(shop: Shop) -> None:
         assert shop.run("reject", "t1").out == "t1 rejected\n"
         daemon.terminate()
         told = daemon.stderr.read()
-        assert daemon.wait(20) == 130
+        assert daemon.wait(60) == 130
     assert '"event": "proposal.rejected"' in told

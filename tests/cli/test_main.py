@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -153,7 +153,7 @@ def test_interrupted_ends_with_130(shop: Shop) -> None:
     with shop.start("wait") as process:
         assert process.stderr and "No daemon runs" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        assert process.wait(60) == 130
 
 
 def test_a_reader_that_leaves_is_no_error(shop: Shop) -> None:
@@ -170,7 +170,7 @@ def test_a_reader_that_leaves_is_no_error(shop: Shop) -> None:
         text=True,
     ) as process:
         os.close(writer)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (141, "")
 
 
@@ -192,13 +192,19 @@ def test_nothing_is_written_by_reading(shop: Shop, checkout: Checkout) -> None:
 
 
 def test_help_is_quick(shop: Shop) -> None:
-    """Measured at 0.2 s on a quiet machine; the bound allows for a busy one."""
+    """Seconds of computing, 0.2 of them; those of the clock depend on what else is at work."""
     best = float("inf")
     for _ in range(3):
-        began = time.monotonic()
+        began = computed()
         shop.run("--help")
-        best = min(best, time.monotonic() - began)
+        best = min(best, computed() - began)
     assert best < 1.5
+
+
+def computed() -> float:
+    """Seconds that all processes took which were started here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def test_tasks_are_completed_for_the_shell(shop: Shop) -> None:

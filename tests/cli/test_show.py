@@ -105,7 +105,7 @@ def test_logs_follow_until_the_task_is_closed(shop: Shop) -> None:
         shop.ledger.save(shop.ledger.load()["t1"].model_copy(update={"state": State.DONE}))
         shop.ledger.archive()
         rest = process.stdout.read()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert rest.count("\n") == 3
     assert rest.endswith("t1 (1) landed: cccccccccc\n")
 

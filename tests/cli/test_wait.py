@@ -65,7 +65,7 @@ def test_wait_sees_a_task_end(shop: Shop) -> None:
         time.sleep(1)
         assert process.poll() is None
         shop.ledger.save(record.model_copy(update={"state": State.DONE}))
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
         assert process.stdout and process.stdout.read() == "t1 done\n"
 
 
@@ -76,6 +76,6 @@ def test_watch_tells_what_happens_and_ends(shop: Shop) -> None:
         shop.stream.emit("command.started", "t1", 1, command="pytest -q")
         shop.stream.emit("task.failed", "t1", 1, state="failed", reason="no more")
         shop.ledger.save(record.model_copy(update={"state": State.FAILED}))
-        assert process.wait(20) == 1
+        assert process.wait(60) == 1
         told = [line[9:] for line in process.stdout.read().splitlines()]
     assert told == ["t1 (1) runs: `pytest -q`", "t1 (1) failed: no more"]

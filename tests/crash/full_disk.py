@@ -33,7 +33,7 @@ APART = ("unshare", "--mount")
 MADE = 'mount -t tmpfs -o "size=$1" none "$2" && shift 2 && exec "$@"'
 NOBODY = ("unshare", "--user", "--map-user=1000")  # not root, who would own workspaces as others
 SIZES = {"cache": "8m", "repository": "96m"}
-SECONDS = 60
+SECONDS = 120
 DAEMON = """
 import sys
 from pathlib import Path

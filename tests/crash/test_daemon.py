@@ -35,7 +35,7 @@ def test_at_every_step_it_comes_out_before_or_after_each_task(fault: str) -> Non
     assert set(found["ends"]) > {"0"}, "no run was cut off"
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("what", ["cache", "repository"])
 def test_a_full_disk_is_told_and_waited_for_and_then_everything_lands_once(what: str) -> None:
     found = tool("full_disk", what)
@@ -47,7 +47,7 @@ def test_a_full_disk_is_told_and_waited_for_and_then_everything_lands_once(what:
 @pytest.mark.timeout(7200)
 def test_killed_at_random_everything_lands_once_and_no_attempt_asks_twice() -> None:
     tasks = str(min(50, 2 * KILLS))
-    options = ["--tasks", tasks, "--kills", str(KILLS), "--seed", "3"]
+    options = ["--tasks", tasks, "--kills", str(KILLS), "--seed", "206"]  # the first comes early
     found = tool("kills", *options, *(["--server", SERVER] if SERVER else []))
     assert found["kills"] > 0
     assert found["calls"] <= found["attempts"]

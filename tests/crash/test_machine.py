@@ -117,8 +117,8 @@ class Daily(RuleBasedStateMachine):
         self.note(verb, name)
         daemon, command = self.started(""), self.started("", verb, name)
         # One that found no daemon works by itself: of the two the later is refused by the lock.
-        assert command.wait(60) in (DONE, REFUSED, BUSY)
-        assert daemon.wait(60) in (0, 1, 5, 8)
+        assert command.wait(200) in (DONE, REFUSED, BUSY)
+        assert daemon.wait(200) in (0, 1, 5, 8)
 
     def note(self, verb: str, name: str) -> None:
         self.asked[name].add(verb)
@@ -221,7 +221,7 @@ class Daily(RuleBasedStateMachine):
             repository.close()
 
     def command(self, *words: str) -> int:
-        return self.started("", *words).wait(60)
+        return self.started("", *words).wait(200)
 
     def started(self, order: str, *words: str) -> subprocess.Popen[bytes]:
         root = str(Path(__file__).resolve().parents[2])
@@ -234,7 +234,7 @@ class Daily(RuleBasedStateMachine):
             )
 
     def work(self, order: str) -> int:
-        return self.started(order).wait(60)
+        return self.started(order).wait(200)
 
     def landed(self) -> list[str]:
         form = "--format=%(trailers:key=Aifactory-Task,valueonly,separator=)"

@@ -40,7 +40,7 @@ RECOVER = "import sys; from aifactory import cli; sys.exit(cli.run(['recover']))
 EVERY = os.environ.get("CRASH_POINTS") == "1"
 NAMES = ("abalone", "bromide", "cumulus")
 DIRTY = {"mine.txt": "edited, not committed\n", "notes.md": "untracked\n"}
-SECONDS = 60
+SECONDS = 150
 
 
 class Scene:

@@ -71,7 +71,7 @@ def make_caged_room(make_room: MakeRoom, cage: Sandbox) -> MakeRoom:
     """Rooms whose commands really run, in the cage that this machine has."""
 
     def make(files: Mapping[str, str], *commands: str, **parts: Any) -> Room:
-        return make_room(files, *commands, **{"sandbox": cage, "timeout": 30, **parts})
+        return make_room(files, *commands, **{"sandbox": cage, "timeout": 120, **parts})
 
     return make
 
@@ -101,6 +101,6 @@ def make_quick_room(make_room: MakeRoom) -> MakeRoom:
     """Rooms whose commands really run, where nothing needs a cage to hold it."""
 
     def make(files: Mapping[str, str], *commands: str, **parts: Any) -> Room:
-        return make_room(files, *commands, **{"sandbox": Uncaged(), "timeout": 30, **parts})
+        return make_room(files, *commands, **{"sandbox": Uncaged(), "timeout": 120, **parts})
 
     return make

@@ -111,13 +111,13 @@ def test_in_the_cage_on_a_large_project(make_caged_room: MakeRoom) -> None:
     check = "import big\nassert big.limit(10, 9) == 9 and big.limit(1, 9) == 1\n"
     limit = CALC[CALC.index("def limit") :]
     base = make_caged_room({"big.py": body, "check.py": check}).tree
-    wanted = Strength(coverage=100, mutation=60, mutation_seconds=20)
+    wanted = Strength(coverage=100, mutation=60, mutation_seconds=100)
     room = make_caged_room(
         {"big.py": f"{body}{limit}"}, "python check.py", base=base, strength=wanted
     )
     started = time.monotonic()
     found = gate.run(room)
     assert found.ok, found.evidence()
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 100
     (said,) = [verdict for verdict in found.verdicts if verdict.check == "mutation"]
     assert said.message == "2 of 3 mutants were noticed, 67 of 60 percent"

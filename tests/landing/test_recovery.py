@@ -243,7 +243,7 @@ def test_a_git_child_that_outlived_its_daemon_is_ended_first(desk: Any) -> None:
     candidate = crash(desk, "landing.indexed")
     op = desk.layout.stage.iterdir().__next__().name
     env = os.environ | {fence.MARK: op}
-    command = f"sleep 1; git update-ref refs/heads/main {candidate.commit}"
+    command = f"sleep 10; git update-ref refs/heads/main {candidate.commit}"
     orphan = subprocess.Popen(["sh", "-c", command], env=env, cwd=desk.root)
     assert desk.recover() == ["undone"]
     assert orphan.wait(timeout=10) == -9

@@ -45,7 +45,7 @@ def test_waits_for_a_free_slot(
                 waiting.result(timeout=0.2)
             with pytest.raises(EnvironmentUnusable), pool(repository).lease():
                 pass
-        assert waiting.result(timeout=10) == 1
+        assert waiting.result(timeout=60) == 1
 
 
 def test_two_processes_do_not_share_a_slot(repository: Repository) -> None:
