@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from aifactory.sandbox.maker import is_left, maker
 from aifactory.sandbox.spec import Limits
 
 MOUNTED = Path("/sys/fs/cgroup")
@@ -36,6 +37,7 @@ class Group:
             int(pid)
             for path in self.directories
             for pid in Path(path, "cgroup.procs").read_text().split()
+            if pid != "0"  # a member of another pid namespace; for kill(2), our own group
         }
 
     def settle(self) -> int:
@@ -76,8 +78,8 @@ def group(limits: Limits) -> Iterator[Group | None]:
 
 
 def _make(limits: Limits) -> Group | None:
-    name = f"{os.getpid()}-{next(_numbers)}"
     try:
+        name = f"{maker()}-{next(_numbers)}"
         if (MOUNTED / "cgroup.controllers").is_file():
             return _make_unified(name, limits)
         return _make_separate(name, limits)
@@ -122,8 +124,7 @@ def _child(parent: Path, name: str) -> Path:
 def _sweep(parent: Path) -> None:
     """Remove the groups of daemons that are no more, and what still runs in them."""
     for path in parent.iterdir():
-        daemon = path.name.partition("-")[0]
-        if path.is_dir() and daemon.isdigit() and not Path("/proc", daemon).exists():
+        if path.is_dir() and is_left(path.name):
             _remove(Group(path, path, unified=False))
 
 

@@ -28,6 +28,7 @@ from aifactory.layout import cache_home
 from aifactory.model import CommandRecord
 from aifactory.sandbox.cage import check_place
 from aifactory.sandbox.confined import Confined
+from aifactory.sandbox.maker import is_left, maker
 from aifactory.sandbox.mirror import copy_back, copy_in, marks, measure, other_names, tidy, unseen
 from aifactory.sandbox.owner import free_owner
 from aifactory.sandbox.scratch import bounded
@@ -86,7 +87,7 @@ def _mirrored(
 @contextmanager
 def _place() -> Iterator[Path]:
     """A directory for one workspace."""
-    place = Path(tempfile.mkdtemp(prefix=f"exec-{os.getpid()}-", dir=cache_home()))
+    place = Path(tempfile.mkdtemp(prefix=f"exec-{maker()}-", dir=cache_home()))
     place.chmod(0o755)
     try:
         yield place
@@ -137,5 +138,5 @@ def _sweep() -> None:
     """Remove what killed processes left; their mounts went with them."""
     cache_home().mkdir(parents=True, exist_ok=True)
     for left in cache_home().glob("exec-*-*"):
-        if not Path("/proc", left.name.split("-")[1]).exists():
+        if is_left(left.name.removeprefix("exec-")):
             _cleared(left)

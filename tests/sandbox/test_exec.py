@@ -19,6 +19,7 @@ from aifactory.model import CommandRecord
 from aifactory.sandbox import Limits, Spec, choose
 from aifactory.sandbox.confined import BACKENDS
 from aifactory.sandbox.exec import run_in
+from aifactory.sandbox.maker import maker
 from tests.patience import once
 from tests.sandbox.test_bounds import OURS, sleepers
 
@@ -100,7 +101,7 @@ def test_what_is_too_deep_for_a_path_stays_behind(sh: Shell, directory: Path) ->
     assert record.exit_code == 0
     assert any("too deep" in line for line in record.details["left_behind"])
     assert (directory / "kept").read_text() == "kept\n"
-    assert list(cache_home().glob(f"exec-{os.getpid()}-*")) == []
+    assert list(cache_home().glob(f"exec-{maker()}-*")) == []
     assert sh("rm -r d*").ok
 
 
