@@ -1,4 +1,4 @@
-"""aider and codex, the real ones, at work in `examples/wrapped`: a real daemon, gate and cage.
+"""aider, codex and gemini, the real ones, at work in `examples/wrapped`: a real daemon and cage.
 
 `.ci/programs/install` brings them; where the continuous integration runs, it is run from here.
 """
@@ -20,7 +20,8 @@ from aifactory.models.fake_provider import FakeProvider, Reply
 from tests.conftest import Checkout
 
 ROOT = PACKAGE.parent
-PLACES = [ROOT / ".programs" / name for name in ("aider", "codex")]
+PLACES = [ROOT / ".programs" / name for name in ("aider", "npm")]
+MODERN = 20  # major version of Node that gemini needs; Debian 12 and Ubuntu 24.04 bring 18
 KEY = "sk-this-is-the-key-of-the-provider"
 SETTINGS = """
 [model]
@@ -40,15 +41,32 @@ def programs() -> str:
     """The setting that says where they stand."""
     if not all(place.is_dir() for place in PLACES):
         if not os.environ.get("CI"):
-            pytest.skip("type .ci/programs/install once: it brings aider and codex, 1 GB")
+            pytest.skip("type .ci/programs/install once: it brings aider, codex and gemini, 1.1 GB")
         subprocess.run([ROOT / ".ci" / "programs" / "install"], check=True, timeout=800)
     return json.dumps([*map(str, PLACES)])
 
 
+@pytest.fixture(params=["aider codex", "gemini"])
+def names(request: pytest.FixtureRequest, programs: str) -> set[str]:
+    """The programs that have something to do."""
+    named = set(str(request.param).split())
+    if "gemini" in named and (found := node()) < MODERN:
+        pytest.skip(f"gemini needs Node {MODERN}, here is {found}")
+    return named
+
+
+def node() -> int:
+    told = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
+    return int(told.removeprefix("v").partition(".")[0])
+
+
 @pytest.fixture
-def checkout(make_checkout: Callable[..., Checkout]) -> Checkout:
+def checkout(make_checkout: Callable[..., Checkout], names: set[str]) -> Checkout:
     checkout = make_checkout("shop")
     shutil.copytree(shipped("examples") / "wrapped", checkout.root, dirs_exist_ok=True)
+    for task in (checkout.root / "tasks").iterdir():
+        if json.loads(task.read_text())["assignee"] not in names:
+            task.unlink()
     checkout.commit({}, "a shop")
     return checkout
 
@@ -71,17 +89,20 @@ def landed(checkout: Checkout) -> set[str]:
     return set(checkout.git("log", "--format=%an").splitlines()) - {"Ada"}
 
 
-def test_each_does_its_example(checkout: Checkout, programs: str) -> None:
+def test_each_does_its_example(checkout: Checkout, programs: str, names: set[str]) -> None:
     done = aifactory(checkout, "run", "--once", AIFACTORY_AGENTS_PROGRAMS=programs)
     assert done.returncode == 0, done.stderr
-    assert landed(checkout) == {place.name for place in PLACES}
+    assert landed(checkout) == names
 
 
-def test_a_provider_with_faults_and_what_it_counts(checkout: Checkout, programs: str) -> None:
+def test_a_provider_with_faults_and_what_it_counts(
+    checkout: Checkout, programs: str, names: set[str]
+) -> None:
     answers = json.loads((checkout.root / "answers.json").read_text())["tasks"]
     replies = {name: [*map(reply, given)] for name, given in answers.items()}
     replies["ask-aider"] = [Reply(status=503), Reply("x" * 400, fault="cut"), *replies["ask-aider"]]
     replies["ask-codex"].insert(1, Reply(fault="hang"))
+    replies["ask-gemini"][1:1] = [Reply(fault="hang"), Reply("x" * 400, fault="ended")]
     with FakeProvider(replies) as provider:
         checkout.commit({"aifactory.toml": SETTINGS.format(base=provider.api_base)})
         done = aifactory(
@@ -90,13 +111,13 @@ def test_a_provider_with_faults_and_what_it_counts(checkout: Checkout, programs:
         assert done.returncode == 0, done.stderr
         assert {seen.headers["authorization"] for seen in provider.seen} == {f"Bearer {KEY}"}
         counted = sum(one.reply.prompt_tokens for one in provider.seen if one.answered)
-    assert landed(checkout) == {"aider", "codex"}
+    assert landed(checkout) == names
     totals = json.loads(aifactory(checkout, "status", "--json").stdout)["totals"]
-    assert (totals["tokens"]["prompt"], totals["done"]) == (counted, 2)
-    for task in replies:
-        again = aifactory(checkout, "replay", task)
+    assert (totals["tokens"]["prompt"], totals["done"]) == (counted, len(names))
+    for name in names:
+        again = aifactory(checkout, "replay", f"ask-{name}")
         assert again.returncode == 0, again.stdout + again.stderr
-        assert KEY not in aifactory(checkout, "artifacts", task, "commands.jsonl").stdout
+        assert KEY not in aifactory(checkout, "artifacts", f"ask-{name}", "commands.jsonl").stdout
 
 
 def reply(answer: Mapping[str, Any]) -> Reply:
