@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 
-from aifactory.errors import AifactoryError, CredentialsMissing, Interrupted
+from aifactory.errors import AifactoryError, BudgetExhausted, CredentialsMissing, Interrupted
 from aifactory.factory import Factory
 from aifactory.models import keys
 from aifactory.models.persistence import routes
+from aifactory.models.prices import is_priced, priced_by
 from aifactory.models.remote import reach
 from aifactory.models.request import Request
+from aifactory.settings import Price
 
 POLL_SECONDS = 0.5
 
@@ -40,8 +43,10 @@ def look(factory: Factory, over: threading.Event) -> None:
     while not factory.queue.has_work():
         if over.wait(POLL_SECONDS):
             return
+    priced = partial(check_price, factory.config.model.prices)
     for model, base in {**found, **of_agents(factory)}.items():
-        if model not in bad and fits(factory, model, base, factory.models.check):
+        looks = (factory.models.check, priced)
+        if model not in bad and all(fits(factory, model, base, one) for one in looks):
             factory.stream.emit("model.checked", model=model)
 
 
@@ -80,6 +85,12 @@ def glance(model: str, base: str | None) -> None:
         raise CredentialsMissing(f"{names} is not set in the environment")
     if base is not None:
         reach(base)
+
+
+def check_price(prices: Mapping[str, Price], model: str, base: str | None) -> None:
+    """A model whose price nobody knows would not be called."""
+    if not is_priced(Request("", "", model, (), api_base=base), prices):
+        raise BudgetExhausted(f"the price of {model} is not known", next_step=priced_by(model))
 
 
 def defaults(factory: Factory) -> dict[str, str | None]:

@@ -42,7 +42,9 @@ class Model(Section):
     seconds: Positive = Field(600.0, description="Wall-clock limit of one call, in seconds.")
     stall_seconds: Positive = Field(120.0, description="Longest silence in an answer, in seconds.")
     parameters: dict[str, Any] = Field({}, description="More for every call, such as temperature.")
-    prices: dict[str, Price] = Field({}, description="Prices by model, where no list knows them.")
+    prices: dict[str, Price] = Field(
+        {}, description="Prices by model, where no list knows them; without one it is not called."
+    )
 
 
 class Gate(Section):

@@ -114,6 +114,7 @@ def opened(
 
     settings = {
         "model.default": "fake",
+        "model.api_base": "http://127.0.0.1:9/v1",
         "gate.security": "off",
         **{k.replace("__", "."): v for k, v in flags.items()},
     }

@@ -11,7 +11,7 @@ from aifactory.errors import AifactoryError, BudgetExhausted
 from aifactory.model import Answer, Budget, Usage
 from aifactory.models.budgets import Budgets
 from aifactory.models.experience import LEAST_COMPLETION
-from aifactory.models.prices import LIMITS, bounded, estimate, price
+from aifactory.models.prices import LIMITS, bounded, estimate, is_priced, price, priced_by
 from aifactory.models.request import Request
 from aifactory.models.spend import Spend
 from aifactory.settings import Price
@@ -37,8 +37,12 @@ class Meter:
     def before(self, request: Request) -> Request:
         """Reserves the most that the try can take, and holds the request to what is left.
 
-        Raises BudgetExhausted when not even a short answer can be paid.
+        Raises BudgetExhausted when not even a short answer can be paid, or nobody knows the price.
         """
+        if not is_priced(request, self._prices):
+            raise BudgetExhausted(
+                f"the price of {request.model} is not known", next_step=priced_by(request.model)
+            )
         while True:
             fitted = self._fit(request)
             try:

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from aifactory.model import Usage
-from aifactory.models.request import SCRIPTED, Request
+from aifactory.models.request import SCRIPTED, Request, is_loopback
 from aifactory.settings import Price
 
 LIST = "litellm/model_prices_and_context_window_backup.json"
 LIMITS = ("max_completion_tokens", "max_tokens")
 USUAL_COMPLETION = 16_384  # tokens reserved where neither the request nor the list has a limit
 BYTES_PER_TOKEN = 2  # fewer than any text of a programmer has, so that an estimate errs high
+OWN_SERVERS = ("ollama", "ollama_chat", "lm_studio", "llamafile")  # by default on this machine
 OTHER_TARIFFS = ("batches", "priority", "flex")
 
 
@@ -93,6 +94,23 @@ def price(model: str, usage: Usage, overrides: Mapping[str, Price]) -> float | N
     if tariff is None:
         return None
     return (usage.prompt * tariff.prompt + usage.completion * tariff.completion) / 1e6
+
+
+def is_priced(request: Request, overrides: Mapping[str, Price]) -> bool:
+    """Whether a call's price is known, or nobody sends a bill: the model's server runs here."""
+    own = request.model.partition("/")[0] in OWN_SERVERS and request.api_base is None
+    if own or (request.api_base and is_loopback(request.api_base)):
+        return True
+    return price(request.model, Usage(), overrides) is not None
+
+
+def priced_by(model: str) -> str:
+    """How the owner gives a price."""
+    return (
+        "see that the name is right, or give its price under [model.prices] in aifactory.toml: "
+        f'"{model}" = '
+        "{ prompt = 1.0, completion = 2.0 }, in US dollars for a million tokens; 0 if it is free"
+    )
 
 
 def estimate(request: Request) -> Usage:

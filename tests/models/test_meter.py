@@ -48,6 +48,35 @@ def test_the_wall_clock_is_what_is_left_of_the_seconds() -> None:
     assert paid.before(ASKED).seconds == 30
 
 
+ELSEWHERE = "https://models.example.org/v1"
+
+
+@pytest.mark.parametrize("base", [None, ELSEWHERE])
+def test_a_model_whose_price_nobody_knows_is_not_called(base: str | None) -> None:
+    paid, budgets = meter(Budget())
+    unknown = dataclasses.replace(ASKED, model="lab/dear", api_base=base)
+    with pytest.raises(BudgetExhausted, match="the price of lab/dear is not known") as caught:
+        paid.before(unknown)
+    assert '"lab/dear" = { prompt = 1.0, completion = 2.0 }' in caught.value.next_step
+    assert "0 if it is free" in caught.value.next_step
+    assert budgets.balance(TASK).taken.tokens == 0
+
+
+@pytest.mark.parametrize(
+    ("model", "base"),
+    [
+        ("x", ELSEWHERE),
+        ("openai/any", "http://127.0.0.1:8000/v1"),
+        ("ollama/a-new-one", None),
+        ("scripted/answers.json", None),
+    ],
+)
+def test_the_owners_price_and_a_server_of_this_machine_will_do(model: str, base: str) -> None:
+    paid, _ = meter(Budget())
+    asked = dataclasses.replace(ASKED, model=model, api_base=base)
+    assert paid.before(asked) == asked
+
+
 def test_money_for_half_a_sentence_is_not_enough() -> None:
     paid, budgets = meter(Budget(usd=0.001))
     with pytest.raises(BudgetExhausted):
