@@ -18,8 +18,8 @@ def shows_habit(text: str) -> bool:
 class Evidence:
     """Collected while an answer is applied; what is found makes a second round worth while."""
 
-    plain: dict[int, str] = field(default_factory=dict)
-    """Characters that stand where the files have plain ones."""
+    plain: dict[int, str | None] = field(default_factory=dict)
+    """Characters that stand where the files have plain ones; None where that is not clear."""
     lost: set[str] = field(default_factory=set)
     """Typographic characters of the files that the answer has in plain form."""
     typographic_only: bool = False
@@ -42,6 +42,12 @@ class Evidence:
     """The answer has numbers in front of the lines of a file."""
     tabs: Shift | None = None
     """How the answer's tabs and spaces become the files'."""
+
+    def learn(self, char: str, plain: str | None) -> None:
+        """Note what a character of the answer stands for; None once it stands for two things."""
+        if plain is not None:
+            known = self.plain.setdefault(ord(char), plain)
+            self.plain[ord(char)] = plain if known == plain else None
 
     @property
     def found(self) -> bool:

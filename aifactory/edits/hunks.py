@@ -46,19 +46,23 @@ class _Left:
         return self.known and (self.old > 0 or self.new > 0)
 
 
+def is_headless(lines: list[str], at: int) -> bool:
+    """Whether the lines of a hunk begin at row `at`, just behind the names of the file."""
+    return lines[at - 1].startswith("+++ ") and lines[at][:1] in _MARKS
+
+
 def read_hunk(
     lines: list[str], at: int, number: int, last: int, fenced: bool, counts: bool
 ) -> tuple[Hunk, int]:
-    """The hunk whose header is at row `at`, and the row behind it. `counts`: no header of the
-    answer before has counted wrongly.
+    """The hunk whose header, or first line if it has none, is at row `at`, and the row behind it.
+    `counts`: no header of the answer before has counted wrongly.
     """
     header = HUNK.match(lines[at].rstrip("\r"))
-    if header is None:
-        raise AnswerUnusable(f"hunk {number} has no header")
-    start, old, new_start, new, heading, anchor = header.groups()
+    start, old, new_start, new, heading, anchor = header.groups() if header else (None,) * 6
     left = _Left(int(old or 1), int(new or 1), start is not None)
-    end = _region_end(lines, at + 1, left)
-    body, left, behind = _body(lines, at + 1, end, left)
+    first = at + 1 if header else at
+    end = _region_end(lines, first, left)
+    body, left, behind = _body(lines, first, end, left)
     if not body:
         raise AnswerUnusable(
             f"hunk {number} is empty, the answer seems cut off", next_step="give the diff again"
@@ -71,7 +75,7 @@ def read_hunk(
         anchors=(anchor.strip(),) if anchor and anchor.strip() else (),
         heading=(heading or "").strip(),
         start=int(start) if start else None,
-        delta=int(new_start) - int(start) if start else 0,
+        delta=int(new_start or 0) - int(start) if start else 0,
         exact_counts=left.exact,
         says_newline=any(not line.ended for line in body),
     )

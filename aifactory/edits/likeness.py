@@ -39,6 +39,7 @@ LOOKS = str.maketrans(
 _LATIN = str.maketrans({chr(0xDC00 + byte): chr(byte) for byte in range(0x80, 0x100)})
 _ODD = re.compile("[\udc80-\udcff\ufffd]+")
 _WHITE = " \t\r"
+_BESIDE = 2  # letters around a dash that tell where it stands in the other line
 
 
 def bare(text: str) -> str:
@@ -99,6 +100,21 @@ def is_decomposed(text: str) -> bool:
 def folded_indent(text: str) -> str:
     """The indentation, with spaces that only look like one made plain."""
     return indent(text if text.isascii() else text.translate(LOOKS))
+
+
+def plain_form(char: str, true: str, said: str) -> str | None:
+    """What `char` of an answer's line stands for in the file's line `true`, None if that is not
+    known. A dash may stand for several, as in `--option`.
+    """
+    plain = LOOKS.get(ord(char))
+    if plain is None or plain not in true:
+        return None
+    if plain != "-":
+        return plain
+    at = said.index(char)
+    before, after = said[max(0, at - _BESIDE) : at], said[at + 1 : at + 1 + _BESIDE]
+    forms = (count * plain for count in (3, 2, 1))
+    return next((form for form in forms if before + form + after in true), plain)
 
 
 def lost_looks(true: str, said: str) -> set[str]:

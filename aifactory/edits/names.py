@@ -6,9 +6,11 @@ import hashlib
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
+from difflib import SequenceMatcher
 
 from aifactory.edits.blocks import Edits, Step, Write
 from aifactory.edits.fences import is_name
+from aifactory.edits.text import decode
 from aifactory.edits.tree import Tree
 from aifactory.errors import EditRefused
 
@@ -16,7 +18,7 @@ _EMPTY = hashlib.sha256(b"").hexdigest()  # the base of a file that the answer c
 _SLIP = 2  # letters that a slip changes
 _ALIKE = 0.6  # of the new file's lines stand in the other as well
 _FEW = 3
-_LONG = 40  # letters that tell, where there are few lines
+_LONG = 200  # letters that are compared, where there are few lines
 
 
 def check_new(step: Write, path: str, tree: Tree) -> None:
@@ -69,14 +71,15 @@ def _check_prose(path: str, tree: Tree) -> None:
 
 
 def _meant(step: Write, path: str, tree: Tree) -> str | None:
-    """A file with nearly this text, and this name but for a slip or the first folder."""
+    """A file with nearly this text, and this name but for a slip or the first folders."""
     letters = Counter(path)
-    first, _, below = path.partition("/")
+    first = path.partition("/")[0]
     strange = not any(other.startswith(f"{first}/") for other in tree.paths())
-    if below and strange and _is_alike(step.text, tree.read(below) or b""):
-        return below
     for other in tree.paths():
         if other.casefold() == path.casefold():
+            return other
+        folders = other.endswith(f"/{path}") or (strange and path.endswith(f"/{other}"))
+        if folders and _is_changed(step.text, tree.read(other) or b""):
             return other
         near = abs(len(other) - len(path)) <= _SLIP and _is_slip(letters, Counter(other))
         if near and _is_alike(step.text, tree.read(other) or b""):
@@ -90,10 +93,15 @@ def _is_slip(letters: Counter[str], others: Counter[str]) -> bool:
     return len(differ) <= _SLIP and not any(char.isdigit() for char in differ)
 
 
+def _is_changed(text: str, data: bytes) -> bool:
+    """Whether the text is alike, and not the same: no copy of a file, but a change of it."""
+    return text.split() != decode(data).split() and _is_alike(text, data)
+
+
 def _is_alike(text: str, data: bytes) -> bool:
-    old = data.decode("utf-8", "surrogateescape")
+    old = decode(data)
     lines = {line.strip() for line in text.split("\n")} - {""}
     known = {line.strip() for line in old.split("\n")}
     if len(lines) < _FEW:
-        return len(text) >= _LONG and old.startswith(text[:_LONG])
+        return SequenceMatcher(None, text[:_LONG], old[:_LONG]).ratio() >= _ALIKE
     return len(lines & known) >= _ALIKE * len(lines)

@@ -35,8 +35,12 @@ def patched(text: str, update: Update, path: str, evidence: Evidence) -> str:
 
 
 def _at_once(view: View, blocks: list[Block], path: str, evidence: Evidence) -> str:
-    found = _places(blocks, view, path)
-    return _spliced(blocks, numbers.decide(blocks, found, view), view, path, evidence)
+    places: list[Place] = []
+    for found in _places(blocks, view, path):
+        if isinstance(found, Ambiguous):
+            raise found
+        places.append(found)
+    return _spliced(blocks, places, view, path, evidence)
 
 
 def _as_git_says(text: str, update: Update, path: str, evidence: Evidence) -> str | None:

@@ -70,6 +70,14 @@ def one_sided(block: Block, path: str) -> EditRefused:
     )
 
 
+def not_at_end(block: Block, path: str) -> EditRefused:
+    return EditRefused(
+        f"{path}: edit {block.number} says that the file ends there without a newline, but its "
+        "lines stand elsewhere",
+        next_step="look at the file as it is now, and say which place is meant",
+    )
+
+
 def no_lines(block: Block, path: str) -> EditRefused:
     return EditRefused(
         f"{path}: edit {block.number} adds lines but does not say where",

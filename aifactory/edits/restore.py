@@ -127,7 +127,7 @@ def _check_form(before: list[FileLine], after: list[FileLine], path: str) -> Non
     turned = {_width(true) for said, true in pairs if ("\t" in said) != ("\t" in true)}
     kept = {_width(true) for said, true in pairs if said == true and ("\t" in true) == tabs}
     throughout = bool(turned) and min(turned) > max(kept, default=0)
-    if throughout and _indents_with_tabs(new) != tabs:
+    if throughout and (not kept or _indents_with_tabs(new) != tabs):
         what = "tabs and spaces at the start of lines are not those of the file"
     elif as_entities("\n".join(new)) and not as_entities("\n".join(old)):
         what = "`<`, `>` and `&` are written as entities of HTML"

@@ -143,7 +143,7 @@ def _ends(run: _Run, style: Style, block: Block, view: View, path: str) -> list[
     """
     said = ["\r\n" if line.text.endswith("\r") else "\n" for line in run.added]
     kinds = view.ends
-    if style.faithful and (foreign := _foreign(run, block, kinds)):
+    if style.faithful and (foreign := _foreign(run, block, view)):
         raise EditRefused(
             f"{path}: edit {block.number} adds lines with {foreign} to a file that has none",
             next_step="end the lines as the file does",
@@ -161,12 +161,15 @@ def _ends(run: _Run, style: Style, block: Block, view: View, path: str) -> list[
     return [next(iter(kinds), "\n")] * len(run.added)
 
 
-def _foreign(run: _Run, block: Block, kinds: frozenset[str]) -> str:
+def _foreign(run: _Run, block: Block, view: View) -> str:
     """The kind of line ends that added lines have and the file has not, "" if they have none such,
     or if just that is what changes.
     """
     removed = {bare(line.text) for line in block.lines if line.mark == "-"}
-    fresh = [line.text for line in run.added if bare(line.text) not in removed and line.ended]
+    open_end = run.high == len(view.lines) > 0 and not view.lines[-1].end
+    ended = run.added[: len(run.added) - open_end]
+    fresh = [line.text for line in ended if bare(line.text) not in removed and line.ended]
+    kinds = view.ends
     if kinds == {"\n"} and fresh and all(text.endswith("\r") for text in fresh):
         return "CRLF"
     if kinds == {"\r\n"} and not all(text.endswith("\r") for text in fresh):

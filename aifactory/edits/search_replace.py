@@ -18,6 +18,7 @@ _SEARCH = re.compile(r"<{5,9} ?SEARCH>?[ \t\r]*")
 _DIVIDER = re.compile(r"={5,9}[ \t\r]*")
 _REPLACE = re.compile(r">{5,9} ?REPLACE[ \t\r]*")
 _READINGS = 12  # ways to divide a block that are tried
+_WORD = re.compile(r"\w+")
 _EXACT_DIVIDER = "======="
 
 
@@ -107,7 +108,8 @@ def _check_rest(lines: list[str], after: int, fenced: bool, number: int) -> None
         )
     last = rest[-1].strip() if rest else ""
     path = path_in_line(last) if last else None
-    cut = path is not None and "/" in path and " " not in path
+    word = _WORD.fullmatch(last) and lines[-1]  # what follows is prose, and that has an end
+    cut = bool(word) or (path is not None and "/" in path and " " not in path)
     if number and (cut or last.startswith("<<<<") or _opens(rest)):
         raise AnswerUnusable(
             "the answer ends where another block begins, it seems cut off",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from aifactory.edits import kin, margins, names, paths
 from aifactory.edits.blocks import Delete, Edits, Rename, Step, Update, Write
 from aifactory.edits.evidence import Evidence, shows_habit
-from aifactory.edits.indentation import reindented
+from aifactory.edits.indentation import NoShift, Shift, reindented
 from aifactory.edits.overlay import Overlay
 from aifactory.edits.patch import patched
 from aifactory.edits.restore import restore
@@ -145,7 +145,7 @@ def _fresh(step: Write, path: str, tree: Tree, evidence: Evidence) -> str:
     elif evidence.feeds and "\r" not in text and kin.ends_in_crlf(path, tree):
         text = text.replace("\n", "\r\n")
     if evidence.tabs and kin.has_tabs(path, tree) is (evidence.tabs.kind == "tabs"):
-        text = "\n".join([reindented(line, evidence.tabs) for line in text.split("\n")])
+        text = _indented_as(text, path, evidence.tabs)
     elif "\n\t" in text and kin.shuns_tabs(path, tree):
         raise EditRefused(
             f"{path}: lines begin with tabs, and in the other files of its kind with spaces",
@@ -154,6 +154,16 @@ def _fresh(step: Write, path: str, tree: Tree, evidence: Evidence) -> str:
     if evidence.plain or evidence.composed:
         return in_characters(text, evidence, View(""), path)
     return text
+
+
+def _indented_as(text: str, path: str, shift: Shift) -> str:
+    try:
+        return "\n".join([reindented(line, shift) for line in text.split("\n")])
+    except NoShift:
+        raise EditRefused(
+            f"{path}: lines begin with tabs and spaces in no uniform way",
+            next_step="indent the new file as the others are",
+        ) from None
 
 
 def _undressed(text: str, path: str, evidence: Evidence) -> str:

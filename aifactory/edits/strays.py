@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from aifactory.edits import margins, typography
 from aifactory.edits.evidence import Evidence
-from aifactory.edits.likeness import LOOKS, is_decomposed, lost_looks
+from aifactory.edits.likeness import LOOKS, is_decomposed, lost_looks, plain_form
 from aifactory.edits.style import in_characters
 from aifactory.edits.text import FileLine
 from aifactory.edits.view import View
@@ -15,6 +15,7 @@ from aifactory.errors import EditRefused
 
 _GAINED = 3  # lines that must gain white space at their end for it to be a slip
 _STRAYS = 2  # lines that must stray in the same way to show a way of writing
+_MANY = 3  # lines that become typographic beside another change: hardly a part of it
 _WHITE = " \t\r"
 Pairs = list[tuple[int, int]]
 """Rows of the file and of the answer that are the same line."""
@@ -127,7 +128,8 @@ def _check_strays(texts: Sequence[tuple[str, str]], view: View, path: str) -> No
     gone = set().union(*(_marks(true) - _marks(said) for true, said in strays))
     left = set().union(*(_marks(true) for true, said in texts if not _looks(true, said)))
     foreign = set().union(*(_foreign(true, said, view) for true, said in strays))
-    if foreign or (gone and not gone & left):
+    fancy = [said for true, said in strays if any(ord(c) in LOOKS for c in set(said) - set(true))]
+    if foreign or (gone and not gone & left) or len(fancy) >= _MANY:
         raise EditRefused(
             f"{path}: {min(gone or foreign)!r} is written otherwise in the answer; whether it is "
             "meant to change is not clear",
@@ -155,8 +157,6 @@ def _accented(char: str) -> bool:
 def _learn(texts: Sequence[tuple[str, str]], evidence: Evidence) -> None:
     for true, said in texts:
         for char in set(said) - set(true):
-            plain = LOOKS.get(ord(char))
-            if plain and plain in true:
-                evidence.plain[ord(char)] = plain
+            evidence.learn(char, plain_form(char, true, said))
         evidence.lost |= lost_looks(true, said)
         evidence.composed |= is_decomposed(said) and not is_decomposed(true)

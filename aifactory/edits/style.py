@@ -27,6 +27,7 @@ from aifactory.edits.likeness import (
     indent,
     is_decomposed,
     lost_looks,
+    plain_form,
 )
 from aifactory.edits.match import Place
 from aifactory.edits.text import FileLine
@@ -139,9 +140,7 @@ def _learn(told: _Told, evidence: Evidence) -> None:
     """Note the characters that the answer has where the file has plain ones, and nowhere else."""
     for line, true in told:
         for char in set(line.text) - set(true.text):
-            plain = LOOKS.get(ord(char))
-            if plain is not None and plain in true.text:
-                evidence.plain[ord(char)] = plain
+            evidence.learn(char, plain_form(char, true.text, line.text))
         evidence.lost |= lost_looks(true.text, line.text)
         evidence.composed |= is_decomposed(line.text) and not is_decomposed(true.text)
         evidence.latin |= bool(_ODD.search(true.text)) and bool(_HIGH.search(line.text))
@@ -184,22 +183,22 @@ def in_characters(text: str, evidence: Evidence, view: View, label: str) -> str:
 
 
 def _plain(text: str, evidence: Evidence, view: View, label: str) -> str:
-    """The text with plain characters for those that are known to stand for them, unless it has
-    both: then it is not affected.
-    """
+    """The text with plain characters for those that are known to stand for them."""
     quotes = bool(_QUOTES & set(evidence.plain.values()))
     known: dict[int, str] = {}
     for char in set(text):
-        plain = LOOKS.get(ord(char))
-        if plain is None or (plain.strip() and plain in text):
-            continue
         slip = ord(char) in evidence.plain
-        if (slip and view.holds(char)) or (quotes and plain in _QUOTES and not slip):
+        plain = evidence.plain[ord(char)] if slip else LOOKS.get(ord(char))
+        both = bool(plain and plain.strip() and plain in text)
+        if not slip and (plain is None or both):
+            continue
+        unclear = plain is None or view.holds(char) or (both and plain in _QUOTES)
+        if unclear if slip else (quotes and plain in _QUOTES):
             raise EditRefused(
-                f"{label} adds {char!r}: whether {plain!r} is meant is not clear",
+                f"{label} adds {char!r}: whether {LOOKS[ord(char)]!r} is meant is not clear",
                 next_step="write plain quotes and dashes where the file has them",
             )
-        known |= {ord(char): plain} if slip else {}
+        known |= {ord(char): plain} if slip and plain is not None else {}
     return text.translate(known)
 
 

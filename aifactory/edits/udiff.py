@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from aifactory.edits.blocks import Block, Delete, Rename, Step, Update, Write
 from aifactory.edits.fences import fence
-from aifactory.edits.hunks import HUNK, Hunk, read_hunk
+from aifactory.edits.hunks import HUNK, Hunk, is_headless, read_hunk
 from aifactory.edits.margins import is_set_off
 from aifactory.edits.paths import forward, tidy, unquoted
 from aifactory.errors import AnswerUnusable
@@ -78,7 +78,7 @@ def _sections(lines: list[str]) -> list[_Section]:
                 sections.append(_Section(len(sections) + 1))
             _read_names(sections[-1], line, lines[at + 1].rstrip("\r"))
             at += 1
-        elif HUNK.match(line) and sections:
+        elif sections and (HUNK.match(line) or is_headless(lines, at)):
             number += 1
             hunk, at = read_hunk(lines, at, number, last_row(lines), opened, counts)
             counts = counts and hunk.block.exact_counts
@@ -162,6 +162,10 @@ def _steps(section: _Section) -> list[Step]:
         raise AnswerUnusable(f"file {section.number} of the diff has no readable name")
     if section.bare or (section.named and not section.hunks):
         raise AnswerUnusable(f"{new}: the diff ends before its first hunk", next_step=_CUT)
+    if ("rename from" in says) != ("rename to" in says):
+        raise AnswerUnusable(
+            f"{new}: the diff ends before both names of the renamed file", next_step=_CUT
+        )
     if "new file mode" in says or old == _NULL:
         return [_created(section, new)]
     if "deleted file mode" in says or new == _NULL:

@@ -66,18 +66,17 @@ def test_the_ids_of_both_texts_prove_every_number() -> None:
         _result(_diff(hunk, index=f"index {_blob(_TWINS)}..1234567 100644\n"))
 
 
-def test_a_hunk_behind_proves_that_nothing_moved() -> None:
+def test_numbers_prove_nothing_however_well_they_agree() -> None:
     twin = "@@ -8,5 +8,5 @@\n" + _EDIT
     behind = "@@ -13,2 +13,2 @@\n def third():\n-    return 3\n+    return 5\n"
     with pytest.raises(EditRefused, match="fits 2 places"):
-        _result(_diff(twin))
-    text = "".join(f"{line}\n" for line in "abcdefgxbcdefghijkl")
-    twin = "@@ -9,6 +9,6 @@\n b\n c\n d\n-e\n+E\n f\n g\n"
-    behind = "@@ -16,4 +16,4 @@\n i\n-j\n+J\n k\n l\n"
-    with pytest.raises(EditRefused, match="fits 2 places"):
-        _result(_diff(twin), text)
-    full = "@@ -9,7 +9,7 @@\n b\n c\n d\n-e\n+E\n f\n g\n h\n"
-    assert _result(_diff(full, behind), text).count("E") == 1
+        _result(_diff(twin, behind))
+
+
+def test_the_last_line_without_a_newline_is_the_last_line() -> None:
+    hunk = "@@ -20,2 +20,2 @@\n     return 2\n-end\n\\ No newline at end of file\n+end\n"
+    with pytest.raises(EditRefused, match="says that the file ends there"):
+        _result(_diff(hunk), "    return 2\nend\n\nEND")
 
 
 def test_an_edit_that_is_made_where_its_number_says_is_not_made_at_a_twin() -> None:

@@ -135,6 +135,24 @@ def test_a_known_file_under_another_folder_is_no_new_file() -> None:
         _result(_whole(_CODE + "x = 1\n", "repo/m.py"), _CODE)
 
 
+def test_a_changed_file_without_its_folders_is_no_new_file() -> None:
+    with pytest.raises(EditRefused, match=r"m\.py: there is no such file, but lib/m\.py"):
+        _result(_whole(_CODE + "x = 1\n", "m.py"), _CODE, "lib/m.py")
+    changes = apply(parse(_whole(_CODE, "m.py")), MemoryTree({"lib/m.py": _CODE.encode()}))
+    assert changes == {"m.py": _CODE.encode()}  # a copy is meant
+
+
+def test_a_dash_stands_for_as_many_as_it_does_in_lines_that_stay() -> None:
+    file = "run:\n    make --all - now\n    end\n"
+    hunk = " run:\n     make \u2014all - now\n+    test \u2014no-cache x\n     end\n"
+    assert "test --no-cache x" in _result(_v4a(hunk), file)
+
+
+def test_a_last_line_without_a_line_end_is_no_line_feed() -> None:
+    hunk = " a\r\n-b\n+b\r\n+c\n"
+    assert _result(_v4a(hunk), "a\r\nb") == "a\r\nb\r\nc"
+
+
 def test_a_home_folder_is_outside() -> None:
     with pytest.raises(ScopeViolation):
         _result(_whole("x\n", "~/m.py"), _CODE)
@@ -147,8 +165,9 @@ def test_a_home_folder_is_outside() -> None:
         "diff --git a/n.py b/n.py\nnew file mode 100644\n--- /dev/null\n",
         "diff --git a/n.py b/n.py\nnew file mode 100644\n--- /dev/null\n+++ b/n.py\n",
         "--- a/m.py\n+++ b/m.py\n@@ -1 +1,2 @@\n import os\n+import s",
+        "diff --git a/m.py b/n.py\nsimilarity index 100%\nrename from m.py\n",
     ],
-    ids=["a rename without its file", "names", "both names", "a line"],
+    ids=["a rename without its file", "names", "both names", "a line", "half of a rename"],
 )
 def test_a_diff_that_says_less_than_it_means(answer: str) -> None:
     with pytest.raises(AnswerUnusable):

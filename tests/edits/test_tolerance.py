@@ -59,11 +59,12 @@ def _result(answer: str, file: str | bytes = _FILE) -> str:
         f"Of course!\n\n```\n{_v4a(_HUNK)}```\nDone.\n",
         _udiff(_HUNK, "@@ -1,6 +7,2 @@") + "\nThat is all.\n",
         _udiff(_HUNK, "@@ ... @@"),
+        _udiff(_HUNK).replace("@@ -10,4 +10,4 @@\n", ""),
         _udiff(_HUNK).replace("a/m.py", "m.py").replace("b/m.py", "m.py"),
     ],
     ids=[
         "white space", "look-alikes", "indentation", "typo", "line ends", "path", "twice",
-        "prose and fence", "numbers", "no numbers", "no prefixes",
+        "prose and fence", "numbers", "no numbers", "no header", "no prefixes",
     ],
 )  # fmt: skip
 def test_slips_that_leave_the_meaning_clear(answer: str) -> None:
