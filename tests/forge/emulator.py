@@ -15,13 +15,14 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from tests.patience import until
 
 HERE = Path(__file__).parent
 INSTALLED = HERE / "node_modules" / "emulate" / "dist"
@@ -250,10 +251,20 @@ class Gateway(BaseHTTPRequestHandler):
         """Nothing is said."""
 
 
+def answers(emulator: Emulator, node: subprocess.Popen[bytes]) -> bool:
+    assert node.poll() is None, "the emulator ended"
+    try:
+        emulator.ask("GET", API)
+    except OSError:
+        return False
+    return True
+
+
 @contextmanager
 def running(folder: Path, bare: Path) -> Iterator[tuple[Emulator, str]]:
     """The emulator, and the address of its gateway."""
-    port = free_port()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Gateway)
+    port = free_port()  # after the gateway has its own
     seed = folder / "seed.json"
     seed.write_text(json.dumps(SEED))
     node = subprocess.Popen(
@@ -262,18 +273,10 @@ def running(folder: Path, bare: Path) -> Iterator[tuple[Emulator, str]]:
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ),
     )  # fmt: skip
     emulator = Emulator(port, bare)
-    handler = type("Bound", (Gateway,), {"emulator": emulator})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.RequestHandlerClass = type("Bound", (Gateway,), {"emulator": emulator})
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     try:
-        until = time.monotonic() + 30
-        while True:
-            try:
-                emulator.ask("GET", API)
-                break
-            except OSError:
-                assert node.poll() is None and time.monotonic() < until
-                time.sleep(0.05)
+        until(lambda: answers(emulator, node), "the emulator does not start")
         thread.start()
         yield emulator, f"http://localhost:{server.server_port}"
     finally:
