@@ -67,6 +67,10 @@ class Checkout:
         self.git("commit", "--quiet", "--allow-empty", "--message", message)
         return self.git("rev-parse", "HEAD")
 
+    def copy(self, root: Path) -> Checkout:
+        """The same repository at another place."""
+        return Checkout(shutil.copytree(self.root, root, symlinks=True))
+
 
 @pytest.fixture
 def scratch() -> Iterator[Path]:
@@ -77,16 +81,31 @@ def scratch() -> Iterator[Path]:
     shutil.rmtree(path, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def bare_start(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A repository without a commit, which tests copy: making one takes ten times as long."""
+    made = Checkout(tmp_path_factory.mktemp("start") / "repo")
+    made.root.mkdir()
+    made.git("init", "--quiet", "--initial-branch=main")
+    for key in ("user.name", "user.email"):
+        made.git("config", key, IDENTITY[f"GIT_AUTHOR_{key[5:].upper()}"])
+    return made
+
+
+@pytest.fixture(scope="session")
+def first_start(tmp_path_factory: pytest.TempPathFactory, bare_start: Checkout) -> Checkout:
+    """The same with one commit that holds a README."""
+    made = bare_start.copy(tmp_path_factory.mktemp("start") / "repo")
+    made.commit({"README.md": "# A repository\n"}, "first")
+    return made
+
+
 @pytest.fixture
-def make_checkout(scratch: Path) -> Callable[..., Checkout]:
+def make_checkout(scratch: Path, bare_start: Checkout) -> Callable[..., Checkout]:
     """Makes repositories: `make_checkout("name", {"a.txt": "a"})` has one commit with that file."""
 
     def make(name: str = "repo", files: Mapping[str, str | bytes] | None = None) -> Checkout:
-        checkout = Checkout(scratch / name)
-        checkout.root.mkdir()
-        checkout.git("init", "--quiet", "--initial-branch=main")
-        for key in ("user.name", "user.email"):
-            checkout.git("config", key, IDENTITY[f"GIT_AUTHOR_{key[5:].upper()}"])
+        checkout = bare_start.copy(scratch / name)
         if files is not None:
             checkout.commit(files, "first")
         return checkout
@@ -95,6 +114,8 @@ def make_checkout(scratch: Path) -> Callable[..., Checkout]:
 
 
 @pytest.fixture
-def checkout(make_checkout: Callable[..., Checkout]) -> Checkout:
+def checkout(scratch: Path, first_start: Checkout) -> Checkout:
     """A repository with one commit that holds a README."""
-    return make_checkout(files={"README.md": "# A repository\n"})
+    made = first_start.copy(scratch / "repo")
+    made.git("update-index", "--refresh")  # it notes which files it means, not only which names
+    return made
