@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 HERE = Path(__file__).parent
 CLOSED = os.environ.get("CRASH_CLOSED", "1500")
 OPEN = "200"
@@ -53,8 +55,15 @@ def fresh(folder: Path) -> tuple[float, int]:
     return started(folder)
 
 
-def test_a_start_costs_no_more_when_much_was_done_before(tmp_path: Path) -> None:
-    empty, full = made(tmp_path / "empty", "0", "0"), made(tmp_path / "full", CLOSED, OPEN)
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A repository in which nothing was done, and one in which much was."""
+    place = tmp_path_factory.mktemp("many")
+    return made(place / "empty", "0", "0"), made(place / "full", CLOSED, OPEN)
+
+
+def test_a_start_costs_no_more_when_much_was_done_before(folders: tuple[Path, Path]) -> None:
+    empty, full = folders
     assert started(full)[1] == int(OPEN)
     clean = min(started(empty)[0] for _ in range(3))
     crowded = [started(full) for _ in range(3)]
@@ -62,8 +71,8 @@ def test_a_start_costs_no_more_when_much_was_done_before(tmp_path: Path) -> None
     assert min(seconds for seconds, _ in crowded) - clean < MORE
 
 
-def test_nor_where_nothing_but_the_history_was_kept(tmp_path: Path) -> None:
-    empty, full = made(tmp_path / "empty", "0", "0"), made(tmp_path / "full", CLOSED, OPEN)
+def test_nor_where_nothing_but_the_history_was_kept(folders: tuple[Path, Path]) -> None:
+    empty, full = folders
     assert fresh(full)[1] == int(OPEN)
     clean = min(fresh(empty)[0] for _ in range(3))
     assert min(fresh(full)[0] for _ in range(3)) - clean < MORE
