@@ -45,11 +45,11 @@ class Desk:
     """Who answers, from threads of the endpoint's own.
 
     `answer` is given a question and the way to see whether its program waits no more; it raises
-    the AifactoryError that ends the attempt. `refused` hears of a request that is none for a model.
+    the AifactoryError that ends the attempt. `aside` hears of a request that is none for a model.
     """
 
     answer: Callable[[Asked, Callable[[], bool]], Said]
-    refused: Callable[[str], None]
+    aside: Callable[[str], None]
 
 
 @contextlib.contextmanager
@@ -65,7 +65,7 @@ class _Server(Door):
         super().__init__(place, _Handler, MOST_AT_ONCE)
 
     def overflowed(self) -> None:
-        self.desk.refused(f"more than {MOST_AT_ONCE} at once")
+        self.desk.aside(f"more than {MOST_AT_ONCE} at once")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -84,6 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if urlsplit(self.path).path.rstrip("/").endswith("/models"):
+            self.server.desk.aside("which models there are")
             return self._send(200, MODELS)
         return self._refuse(404, f"there is no {self.path}")
 
@@ -93,6 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             data = self._body()  # what is left unread would take the answer along
             if count:
+                self.server.desk.aside("how many tokens there are")
                 return self._send(200, _made(count.tokens, data))
             if dialect is None:
                 return self._refuse(404, f"there is no {self.path}")
@@ -150,7 +152,7 @@ class _Handler(BaseHTTPRequestHandler):
             return True
 
     def _refuse(self, status: int, why: str, dialect: Dialect | None = None) -> None:
-        self.server.desk.refused(why)
+        self.server.desk.aside(why)
         with contextlib.suppress(OSError):
             self._send(status, (dialect or Chat()).error(status, why))
 

@@ -20,7 +20,7 @@ from aifactory.model import sha256
 from aifactory.prompts import Prompt
 
 SAME = 3  # equal questions that end an attempt
-MOST_REFUSED = 500  # requests that are none for a model
+MOST_ASIDE = 500  # requests that are none for a model
 POLL_SECONDS = 0.2
 NOISE = re.compile(r"\b0x[0-9a-f]+|\b[0-9a-f]{6,64}\b|\d+")  # times, process ids, random names
 Messages = tuple[dict[str, Any], ...]
@@ -36,7 +36,7 @@ class Talk:
         self._seen: Counter[str] = Counter()
         self._unheard: dict[str, Said] = {}  # what the program did not wait for
         self._last: Messages = ()
-        self._refused = 0
+        self._aside = 0
         self._failure: BaseException | None = None
         self._over = threading.Event()
         self.stop = threading.Event()
@@ -63,7 +63,7 @@ class Talk:
     @contextmanager
     def open(self, place: Path) -> Iterator[None]:
         """Answer at the socket until the end of the block, then hang up."""
-        with serve(place, Desk(self.answer, self.refused), self._bench.owner):
+        with serve(place, Desk(self.answer, self.aside), self._bench.owner):
             yield
             self._over.set()
             self.stop.set()
@@ -72,10 +72,10 @@ class Talk:
         if self._failure is not None:
             raise self._failure
 
-    def refused(self, why: str) -> None:
-        self._refused += 1
-        if self._refused >= MOST_REFUSED:
-            times = f"{MOST_REFUSED} requests that are none for a model"
+    def aside(self, why: str) -> None:
+        self._aside += 1
+        if self._aside >= MOST_ASIDE:
+            times = f"{MOST_ASIDE} requests that are none for a model"
             self._end(AnswerUnusable(f"the program made {times}; the last one: {why}"))
 
     def answer(self, asked: Asked, gone: Callable[[], bool]) -> Said:

@@ -48,7 +48,7 @@ class Place:
         self.answer = Answer(text="fine", model="any", usage=Usage(prompt=7, completion=3))
         self.seconds = 0.0
         self.asked: list[Asked] = []
-        self.refused: list[str] = []
+        self.aside: list[str] = []
 
     def say(self, asked: Asked, gone: Callable[[], bool]) -> Said:
         self.asked.append(asked)
@@ -70,7 +70,7 @@ class Place:
 @contextmanager
 def opened(folder: Path) -> Iterator[Place]:
     place = Place(folder / "models")
-    with serve(place.socket, Desk(place.say, place.refused.append), None):
+    with serve(place.socket, Desk(place.say, place.aside.append), None):
         yield place
 
 
@@ -185,7 +185,7 @@ def test_tokens_are_counted_without_a_model(
 ) -> None:
     status, came = place.post(path, body)
     assert status == 200 and 1000 <= json.loads(came)[name] < 1100
-    assert place.asked == [] and place.refused == []
+    assert place.asked == [] and place.aside == ["how many tokens there are"]
 
 
 @pytest.mark.parametrize(
@@ -204,4 +204,4 @@ def test_what_is_no_text_is_refused_in_googles_form(place: Place, body: Any) -> 
     status, came = place.post(f"{MODEL}:generateContent", body)
     error = json.loads(came)["error"]
     assert (status, error["code"], error["status"]) == (400, 400, "INVALID_ARGUMENT")
-    assert place.refused == [error["message"]] and place.asked == []
+    assert place.aside == [error["message"]] and place.asked == []
