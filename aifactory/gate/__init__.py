@@ -12,6 +12,7 @@ from aifactory.gate.blame import attributed
 from aifactory.gate.commands import Commands
 from aifactory.gate.completion import Completion
 from aifactory.gate.conditions import Postconditions, check_preconditions
+from aifactory.gate.former_tests import FormerTests
 from aifactory.gate.held_out import HeldOut
 from aifactory.gate.interpreter import interpreter
 from aifactory.gate.kept_tests import KeptTests
@@ -47,6 +48,7 @@ CHECKS: tuple[Check, ...] = (
     VerifyScript(),
     Acceptance(),
     Completion(),
+    FormerTests(),
     AcceptanceProof(),
     NewTestsProof(),
     HeldOut(),

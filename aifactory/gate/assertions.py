@@ -6,12 +6,14 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from aifactory.gate.substitution import plain
+
 NOTHING, LITTLE, SOME, EXACT = range(4)  # strengths: always true, truth, order, equality
 MANY = 10**6  # cases of a parametrization that does not list them
 _SKIPS = frozenset({"skip", "skipif", "skipIf", "skipUnless", "xfail", "expectedFailure"})
 _CONDITIONAL = frozenset({"skipif", "skipIf", "skipUnless"})
 _HIDES = frozenset({"SkipTest", "__test__"})
-_LEAVES = frozenset({"skip", "xfail", "skipTest"})
+_LEAVES = frozenset({"skip", "xfail", "skipTest", "SkipTest"})
 _EQUAL = frozenset(
     {
         *("assertEqual", "assertEquals", "assertListEqual", "assertDictEqual", "assertTupleEqual"),
@@ -35,6 +37,13 @@ class Case:
         """How many assertions are at least so strong."""
         return sum(one >= strength for one in self.strengths)
 
+    def asserts_less(self, old: Case) -> bool:
+        """Whether there is less of some strength; a case more may stand for an assertion."""
+        cases = self.cases if MANY not in (self.cases, old.cases) else 1
+        before = old.cases if MANY not in (self.cases, old.cases) else 1
+        each = ((self.of(one) * cases, old.of(one) * before) for one in (LITTLE, SOME, EXACT))
+        return any(now < then for now, then in each)
+
     @property
     def empty_ones(self) -> int:
         return sum(one == NOTHING for one in self.strengths)
@@ -43,7 +52,7 @@ class Case:
 def tests_of(source: bytes) -> dict[str, Case]:
     """The tests of a module by qualified name. Raises SyntaxError for what is no Python."""
     try:
-        module = ast.parse(source)
+        module = plain(ast.parse(source))
     except (ValueError, RecursionError, MemoryError) as error:
         raise SyntaxError(str(error)) from error
     around = _marks(module.body)
@@ -54,7 +63,7 @@ def tests_of(source: bytes) -> dict[str, Case]:
 
 def dead_tests(source: bytes) -> set[str]:
     """The tests that are never run, whatever the machine is; those that depend on it are not."""
-    module = ast.parse(source)
+    module = plain(ast.parse(source))
     return set(_dead(module.body, "", any(map(_leaves, module.body))))
 
 
@@ -96,6 +105,7 @@ def _tests(body: Iterable[ast.stmt], prefix: str, around: int) -> Iterator[Case]
             yield from _tests(node.body, f"{prefix}{node.name}.", inside)
         elif _is_test(node) and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             leaves = sum(_word(call.func) in _LEAVES for call in _calls(node))
+            leaves += sum(_word(one.exc) == "SkipTest" for one in _raises(node) if one.exc)
             skips = around + _decorated(node) + leaves
             cases = _cases(node)
             strengths = tuple(_strengths(node.body))
@@ -135,7 +145,12 @@ def _strengths(body: Iterable[ast.stmt]) -> Iterator[int]:
         if isinstance(node, ast.Assert):
             yield _strength(node.test)
         elif isinstance(node, ast.If) and isinstance(node.test, ast.Constant):
-            yield from _strengths(node.body if node.test.value else node.orelse)
+            taken = node.body if node.test.value else node.orelse
+            yield from _strengths(taken)
+            if any(isinstance(one, ast.Return | ast.Raise) for one in taken):
+                return
+        elif isinstance(node, ast.With | ast.AsyncWith) and _forgives(node):
+            yield from [NOTHING for _ in _strengths(node.body)]
         elif isinstance(node, ast.Try | ast.TryStar):
             inside = list(_strengths(node.body))
             yield from [NOTHING] * len(inside) if _swallows(node) else inside
@@ -208,6 +223,17 @@ def _literal(node: ast.expr) -> bool:
     return not any(isinstance(part, free) for part in ast.walk(node))
 
 
+def _forgives(node: ast.With | ast.AsyncWith) -> bool:
+    """Whether a failed assertion in the block would be suppressed, or is even asked for."""
+    asks = any(isinstance(one, ast.Assert) for one in node.body)
+    ways = {"suppress", *(("raises", "assertRaises") if asks else ())}
+    return any(
+        _word(call.func) in ways and any(_word(one) in _BROAD for one in call.args)
+        for item in node.items
+        for call in _calls(item.context_expr)
+    )
+
+
 def _swallows(node: ast.Try | ast.TryStar) -> bool:
     """Whether a failed assertion in the block would be caught and forgotten."""
     for handler in node.handlers:
@@ -221,6 +247,10 @@ def _swallows(node: ast.Try | ast.TryStar) -> bool:
         if names & _BROAD and not told:
             return True
     return False
+
+
+def _raises(node: ast.AST) -> Iterator[ast.Raise]:
+    return (part for part in ast.walk(node) if isinstance(part, ast.Raise))
 
 
 def _calls(node: ast.AST) -> Iterator[ast.Call]:

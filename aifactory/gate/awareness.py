@@ -6,12 +6,16 @@ import ast
 import re
 from collections.abc import Iterator
 
+from aifactory.gate.substitution import plain
+
 _RUNNER = re.compile(r"\b_?pytest|py\.test|\bunittest\b|\bnose\b|\bhypothesis\b|\btest_")
 _VARIABLES = frozenset({"PYTEST_CURRENT_TEST", "PYTEST_VERSION", "PYTEST_XDIST_WORKER",
                         "TOX_ENV_DIR", "_called_from_test"})  # fmt: skip
+_BEGINNINGS = frozenset({"PYT", "PYTE", "PYTES", "PYTEST", "PYTEST_"})
+_ARGUMENTS = re.compile(r"'tests?' (?:not )?in (?:\w+ for \w+ in )?.*\bargv\b")
 _PLACES = ("argv", "modules", "stack", "_getframe", "currentframe", "co_filename", "f_code")
 _OTHERS = re.compile(
-    r"JEST_WORKER_ID|\bVITEST(?:_\w+)?\b|typeof\s+(?:describe|it|jest|expect)\b|\btesting\.Testing\(\)"
+    r"JEST_WORKER_ID|NODE_TEST_CONTEXT|\bVITEST(?:_\w+)?\b|typeof\s+(?:describe|it|jest|expect)\b|\btesting\.Testing\(\)"
     r"|flag\.Lookup\(\s*\"test\.|HasSuffix\(\s*os\.Args\[0\]\s*,\s*\"\.test\"|RSPEC_\w+"
 )
 
@@ -30,16 +34,18 @@ def _words(source: bytes) -> Iterator[str]:
 
 def _asked(source: bytes) -> Iterator[str]:
     try:
-        module = ast.parse(source)
+        module = plain(ast.parse(source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
     for node in ast.walk(module):
-        if isinstance(node, ast.Constant) and node.value in _VARIABLES:
+        if isinstance(node, ast.Constant) and node.value in (_VARIABLES | _BEGINNINGS):
             yield f"asks whether it is tested: {node.value}"
         elif isinstance(node, ast.Compare | ast.Subscript | ast.Call) and _mentions(node):
             text = ast.unparse(node)
             if any(place in text for place in _PLACES):
                 yield f"asks whether it is tested: {text}"
+        if isinstance(node, ast.Compare | ast.Call) and _ARGUMENTS.search(ast.unparse(node)):
+            yield f"asks whether it is tested: {ast.unparse(node)}"
     yield from _exits(module)
 
 

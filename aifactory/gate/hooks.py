@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from aifactory.gate.testfiles import is_test
+
 _ALWAYS_RUN = ("sitecustomize.py", "usercustomize.py")
 _RUNNERS = ("jest", "vitest", "ava", "playwright", "cypress")
 _ENDS = ("js", "cjs", "mjs", "ts", "cts", "mts", "json")
@@ -31,6 +33,8 @@ _FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 _PLAIN = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.AnnAssign)
 _STEERING = ("collect_ignore", "pytest_")
 _HARMLESS = ("sys.path.", "os.environ", "warnings.")
+_WHOLE = ("load_tests",)
+_SETS = r"\b(?:setattr|delattr)\(|\bdel globals\(|globals\(\)\.(?:pop|clear)\(|\.start\(\)"
 _INI = ("pytest", "tool:pytest", "testenv", "tox", "coverage:run", "options.entry_points")
 
 
@@ -46,6 +50,10 @@ def steering(path: str, before: bytes, after: bytes) -> Iterator[str]:
         yield "is a setting of the test runner"
     if not before and (module := _shadow(path)):
         yield f"stands in the way of the module {module}"
+    if name.endswith((".pyc", ".pyo")):
+        yield "is compiled code, which is run in the place of its source"
+    if is_test(path) and name.endswith(".py") and name != "conftest.py":
+        yield from sorted(set(_takes_over(after)) - set(_takes_over(before)))
     if name == "conftest.py":
         known = _hooks(before)
         new = (name for name, text in _hooks(after).items() if known.get(name) != text)
@@ -116,6 +124,28 @@ def _steers(node: ast.stmt) -> Iterator[str]:
         text = ast.unparse(node)
         constant = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         yield from [] if constant or text.startswith(_HARMLESS) else [text.partition("\n")[0]]
+
+
+def _takes_over(source: bytes) -> Iterator[str]:
+    """What a module of tests does to other modules or to the runner when it is imported."""
+    body = _body(source)
+    known = {
+        (alias.asname or alias.name).partition(".")[0]
+        for node in body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    for node in body:
+        if isinstance(node, _FUNCTION) and (node.name.startswith("pytest_") or node.name in _WHOLE):
+            yield f"hooks into the test runner: {node.name}"
+        for target in getattr(node, "targets", ()):
+            text = ast.unparse(target)
+            if text == "pytest_plugins":
+                yield f"hooks into the test runner: {text}"
+            elif _reaches_out(text) and re.split(r"[.\[]", text)[0] in known:
+                yield f"changes what is tested: {text}"
+        if isinstance(node, ast.Expr | ast.For | ast.If) and re.search(_SETS, ast.unparse(node)):
+            yield f"changes what is tested: {ast.unparse(node).partition(chr(10))[0]}"
 
 
 def _reaches_out(target: str) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from aifactory.gate import suites
 from aifactory.gate.base import Room
@@ -33,12 +34,21 @@ class KeptTests:
 def _findings(room: Room) -> Iterator[tuple[str, str]]:
     sides = {path: _contents(room, path) for path in room.changed if is_test(path)}
     moved = {name for before, after in sides.values() for name in _new_names(before, after)}
+    if _helpers_only_move(sides.values()):
+        moved.add(suites.HELPERS)
     for path, (before, after) in sides.items():
         lost = suites.losses(path, before or b"", after, moved)
         if after is None and lost:
             yield path, f"{path} is deleted: {'; '.join(lost)}"
         elif after is not None:
             yield from ((path, f"{path}: {told}") for told in lost)
+
+
+def _helpers_only_move(sides: Iterable[tuple[bytes | None, bytes | None]]) -> bool:
+    """Whether what asserts outside of tests asserts as much as before, all files together."""
+    both = [tuple(suites.helpers(one or b"").strengths for one in side) for side in sides]
+    before, after = (sorted(chain.from_iterable(side[at] for side in both)) for at in (0, 1))
+    return before == after
 
 
 def _contents(room: Room, path: str) -> tuple[bytes | None, bytes | None]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 
-from aifactory.gate.assertions import EXACT, LITTLE, MANY, SOME, Case, dead_tests, tests_of
+from aifactory.gate.assertions import EXACT, LITTLE, MANY, Case, dead_tests, tests_of
 
+HELPERS = ""
 _COMMENT = re.compile(r"/\*.*?\*/|^\s*(?://|#(?!\[)).*?$", re.DOTALL | re.MULTILINE)
 _TESTS = re.compile(
     r"\b(?:it|test)(?:\.each\b[^(]*(?:\([^)]*\))?)?\s*\(|^func Test\w+|#\[(?:\w+::)?test\b|@Test\b"
@@ -17,6 +18,7 @@ _TESTS = re.compile(
 _SKIPS = re.compile(
     r"\b(?:it|test|describe|context|suite)\.(?:skip|todo|only|fixme|failing)\b"
     r"|\b[xf](?:it|describe|test|context)\s*\(|\bt\.Skip(?:Now|f)?\(|#\[ignore|@(?:Ignore|Disabled)\b"
+    r"|\b\w+\.(?:skip|todo)\(\s*[\"'`)]|\{\s*(?:skip|todo|only)\s*:"
     r"|\[Ignore\b|\bSkip\s*=\s*\"|\bmarkTest(?:Skipped|Incomplete)\b|^\s*(?:skip|pending)\b",
     re.MULTILINE,
 )
@@ -34,11 +36,20 @@ _CONSTANT = re.compile(
 def losses(path: str, before: bytes, after: bytes | None, elsewhere: Collection[str]) -> list[str]:
     """What the tests of a file prove less than before; `before` is empty for a new file.
 
-    `elsewhere` has the names of tests that other files of the change hold: a test may move.
+    `elsewhere` has the names of tests that other files of the change hold: a test may move. HELPERS
+    among them says that what asserts outside of tests has only moved.
     """
     if path.endswith(".py"):
         return list(_python_losses(before, after, elsewhere))
     return list(_text_losses(_plain(before), _plain(after or b"")))
+
+
+def helpers(source: bytes) -> Case:
+    """What a Python file asserts outside of its tests."""
+    try:
+        return tests_of(source)[""]
+    except SyntaxError:
+        return Case("", (), 0, 1)
 
 
 def names(source: bytes) -> set[str]:
@@ -63,6 +74,8 @@ def _python_losses(before: bytes, after: bytes | None, elsewhere: Collection[str
     dead = dead_tests(after or b"")
     for name, test in new.items():
         if before and name in old:
+            if not name and HELPERS in elsewhere:
+                continue
             yield from _weaker(old[name], test)
         else:
             yield from _idle(test, dead)
@@ -94,14 +107,15 @@ def _weaker(old: Case, new: Case) -> Iterator[str]:
         yield f"{name} is skipped"
     if new.empty_ones > old.empty_ones:
         yield f"{name} asserts what is true whatever the code does"
-    if any(new.of(strength) < old.of(strength) for strength in (LITTLE, SOME, EXACT)):
+    if new.asserts_less(old):
         yield f"{name} asserts less: {_count(new)} instead of {_count(old)}"
     if new.cases < old.cases < MANY:
         yield f"{name} has {new.cases} cases instead of {old.cases}"
 
 
 def _count(test: Case) -> str:
-    return f"{test.of(EXACT)} equalities of {test.of(LITTLE)} assertions"
+    cases = f" in {test.cases} cases" if 1 < test.cases < MANY else ""
+    return f"{test.of(EXACT)} equalities of {test.of(LITTLE)} assertions{cases}"
 
 
 def _plain(source: bytes) -> str:

@@ -15,6 +15,7 @@ _TESTS = (
     *("**/*Tests.java", "**/*Test.kt", "**/*_spec.rb", "**/*_test.rb", "**/*Test.php"),
     *("**/*Tests.cs", "**/*Test.cs", "**/*_test.exs", "**/*_test.dart", "**/*.bats"),
 )
+_AMONG = tuple(f"**/{name}/**" for name in ("tests", "test", "testdata", "__snapshots__", "spec"))
 _CODE = frozenset(
     [
         *(
@@ -53,6 +54,11 @@ _CODE = frozenset(
 def is_test(path: str) -> bool:
     """Whether a file holds tests, or what only tests use."""
     return match(_TESTS, path) is not None
+
+
+def is_of_tests(path: str) -> bool:
+    """Whether a file is a test or lies among tests: data, records, helpers."""
+    return is_test(path) or match(_AMONG, path) is not None
 
 
 def is_code(path: str) -> bool:

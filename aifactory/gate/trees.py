@@ -28,6 +28,6 @@ def scratch(repository: Repository) -> Iterator[Repository]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def with_entries(inside: Repository, tree: str, entries: Mapping[str, Entry]) -> str:
-    """A tree with these files in the place of what stands there."""
+def with_entries(inside: Repository, tree: str, entries: Mapping[str, Entry | None]) -> str:
+    """A tree with these files in the place of what stands there; None for none."""
     return rebuilt(inside, inside, tree, dict(entries))

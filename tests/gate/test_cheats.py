@@ -26,6 +26,7 @@ BASE = {
     "    assert add(2, 2) == 4\n    assert add(0, 0) == 0\n",
 }
 HONEST = {"calc.py": "def add(a, b):\n    return a + b\n"}
+HIDDEN = "import os\n(end,) = [one for name, one in vars(os).items() if name[1:] == 'exit']\n"
 EMPTIED = BASE["tests/test_calc.py"].replace("assert add(2, 2) == 4", "{}")
 TEST = "tests/test_calc.py"
 
@@ -108,7 +109,43 @@ CHEATS = {
     "an exit that nobody can read": Cheat(
         "tests ran",
         "pytest never told a result",
-        {"calc.py": "import os\nvars(os)['_e' + 'xit'](0)\n"},
+        {"calc.py": HIDDEN + "end(0)\n"},
+    ),
+    "an exit that nobody can read, after a red result": Cheat(
+        "tests ran",
+        "and yet pytest told 1 failed",
+        {"calc.py": HIDDEN + "import atexit\natexit.register(end, 0)\nadd = max\n"},
+    ),
+    "a fixture that skips every test": Cheat(
+        "tests ran",
+        "leaves out 1 more tests than without the change",
+        {
+            TEST: "import pytest\n@pytest.fixture(autouse=True)\ndef ready():\n"
+            "    pytest.skip('later')\n" + BASE[TEST]
+        },
+    ),
+    "plugins of a module of tests": Cheat(
+        "test machinery",
+        "tests/test_more.py: hooks into the test runner: pytest_plugins",
+        {
+            "tests/test_more.py": "pytest_plugins = ['cheat']\n",
+            "cheat.py": "def pytest_pyfunc_call(pyfuncitem):\n    return True\n",
+        },
+    ),
+    "a module of tests that mends the code": Cheat(
+        "test machinery",
+        "tests/test_a.py: changes what is tested: calc.add",
+        {"tests/test_a.py": "import calc, operator\ncalc.add = operator.add\n"},
+    ),
+    "a copy of the code among the tests": Cheat(
+        "test machinery",
+        "tests/calc.py: stands in the way of the module calc",
+        {"tests/calc.py": "def add(a, b):\n    return a + b\n"},
+    ),
+    "expectations that fit the code": Cheat(
+        "former tests",
+        "with the tests as they were",
+        {TEST: BASE[TEST].replace("== 4", "== 0")},
     ),
     "a start-up module": Cheat(
         "test machinery",

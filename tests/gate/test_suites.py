@@ -66,6 +66,28 @@ def edited(old: str, new: str) -> str:
         ("[1, 2, 3]", "[]", "test_more is skipped"),
         ("with pytest.raises(TypeError):\n            ", "", "test_error asserts less"),
         ("import pytest\n", "import pytest (\n", "is no Python any more"),
+        ("def test_add():\n", "def test_add():\n    if 1:\n        return\n", "asserts less"),
+        (
+            "def test_add():\n",
+            "def test_add():\n    if add:\n        raise SkipTest\n",
+            "is skipped",
+        ),
+        (
+            "    assert add(0, 0) == 0\n",
+            "    with contextlib.suppress(AssertionError):\n        assert add(0, 0) == 0\n",
+            "is true whatever",
+        ),
+        (
+            "    assert add(0, 0) == 0\n",
+            "    with pytest.raises(AssertionError):\n        assert add(0, 0) == 0\n",
+            "is true whatever",
+        ),
+        (
+            "    assert add(0, 0) == 0\n",
+            "    zero = add(0, 0)\n    assert add(0, 0) == zero\n",
+            "asserts less",
+        ),
+        ("def test_add():", "later = pytest.mark.skip\n\n@later\ndef test_add():", "is skipped"),
     ],
 )
 def test_python_that_proves_less(old: str, new: str, told: str) -> None:
@@ -79,6 +101,13 @@ def test_python_that_proves_less(old: str, new: str, told: str) -> None:
         ("assert add(0, 0) == 0", "assert add(0, 0) == 0, 'zero'"),
         ("assert add(0, 0) == 0", "assert 0 == add(0, 0)\n    assert add(1, 1) == 2"),
         ("[1, 2, 3]", "range(100)"),
+        (
+            "def test_add():\n    assert add(2, 2) == 4\n    assert add(0, 0) == 0\n",
+            (
+                "@pytest.mark.parametrize('a, b', [(2, 4), (0, 0)])\n"
+                "def test_add(a, b):\n    assert add(a, a) == b\n"
+            ),
+        ),
         ("import pytest\n", "import pytest\nfrom helpers import make\n"),
         ("class TestCalc:\n", "class TestCalc:\n    def test_new(self): assert add(1, 2) == 3\n"),
         ("    assert add(0, 0) == 0\n", "    for n in range(9):\n        assert add(n, 0) == n\n"),
@@ -90,6 +119,16 @@ def test_python_that_proves_less(old: str, new: str, told: str) -> None:
 )
 def test_python_that_proves_as_much(old: str, new: str) -> None:
     assert edited(old, new) == ""
+
+
+def test_cases_that_have_a_name_are_counted() -> None:
+    named = BEFORE.replace('"a", [1, 2, 3]', '"a", CASES').replace(
+        "from calc", "CASES = [1, 2, 3]\nfrom calc"
+    )
+    assert lost(named) == ""
+    emptied = lost(named.replace("[1, 2, 3]", "[]"))
+    assert emptied.startswith("test_more is skipped; test_more asserts less")
+    assert emptied.endswith("assertions in 3 cases; test_more has 0 cases instead of 3")
 
 
 def test_a_new_file_has_to_prove_something() -> None:

@@ -1,0 +1,138 @@
+"""The tests as they were, on the code as it would be: what a change made of them does not count.
+
+An author who may write tests can make them agree with the code. So what is green with the change
+has to be green with the base's own tests as well, as far as a runner names them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from aifactory.errors import EditRefused
+from aifactory.gate.base import Room
+from aifactory.gate.base_run import run_on_base, standing_on
+from aifactory.gate.execution import evidence, execute
+from aifactory.gate.failures import failed_tests
+from aifactory.gate.levels import verdict_at
+from aifactory.gate.testfiles import is_of_tests, named
+from aifactory.gate.trees import scratch, with_entries
+from aifactory.git import Repository
+from aifactory.model import CommandRecord, Task, Verdict
+
+MOST_NAMED = 3
+_MISSING = re.compile(
+    r"cannot import name '(\w+)'|has no attribute '(\w+)'|name '(\w+)' is not defined"
+    r"|No module named '([\w.]+)'|unexpected keyword argument '(\w+)'"
+    r"|(\w+) is not (?:a function|defined)|Cannot find module '([^']+)'"
+)
+_ASSERTED = re.compile(r"\bAssertionError\b|^E +assert\b", re.MULTILINE)
+_UPDATE = re.compile(
+    r"\b(?:updat|adapt|adjust|chang|rewrit|alter|extend|revis)\w*\b[^.;\n]{0,40}\btests?\b",
+    re.IGNORECASE,
+)
+_COMMON = frozenset({"test", "tests", "the", "and", "with", "for", "not", "are", "that", "its"})
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Tests of the base that fail on the new code; `asked`: the task may mean them to."""
+
+    command: str
+    tests: tuple[str, ...]
+    record: CommandRecord
+    asked: bool
+
+    def told(self) -> str:
+        shown = ", ".join(self.tests[:MOST_NAMED]) + (", ..." if self.tests[MOST_NAMED:] else "")
+        return f"with the tests as they were, `{self.command}` fails: {shown}"
+
+
+class FormerTests:
+    """Tests that a change altered hold in their former version, too, unless the task names them."""
+
+    name = "former tests"
+
+    def run(self, room: Room) -> Verdict | None:
+        level = room.strength.tests
+        if level == "off" or not room.base:
+            return None
+        sides = {path: before for path, (before, _) in room.changed.items() if is_of_tests(path)}
+        former = {path: old for path, old in sides.items() if not named(path, room.task.files)}
+        if not any(former.values()):
+            return None
+        with scratch(room.repository) as inside:
+            try:
+                tree = with_entries(inside, room.tree, former)
+            except EditRefused:  # a file where a directory was
+                return None
+            with standing_on(_in(room, inside), tree, "former tests") as there:
+                found = list(_losses(room, there))
+        unasked = [one for one in found if not one.asked]
+        shown = unasked or found
+        verdict = verdict_at(
+            level if unasked else "warn",
+            self.name,
+            [one.told() for one in shown],
+            "green with the tests as they were",
+        )
+        said = "\n\n".join(evidence(one.command, one.record) for one in shown)
+        rule = (
+            f"Tests that the task does not name in `files` may not be fitted to the code.\n{said}"
+        )
+        return verdict.model_copy(update={"evidence": rule}) if shown else verdict
+
+
+def _in(room: Room, inside: Repository) -> Room:
+    return replace(room, repository=inside)
+
+
+def _losses(room: Room, there: Room) -> Iterator[Loss]:
+    for command in dict.fromkeys((*room.commands, *room.task.acceptance_commands)):
+        record = execute(there, command)
+        if not (failed := failed_tests(record)):
+            continue  # it is green, or names no tests: a linter, a script
+        before = run_on_base(room, command)
+        red = {test for test in failed if _among(test, failed_tests(before))}
+        excuses = _missing_ones_are_meant(room.task, record)
+        asked = excuses or (not red and all(_is_meant(room.task, test) for test in failed))
+        yield Loss(command, tuple(sorted(red or failed)), record, asked)
+
+
+def _among(test: str, others: frozenset[str]) -> bool:
+    """Whether a test is one of these, or in a file of which one is."""
+    path, _, name = test.partition("::")
+    return any(
+        test == other or (other.partition("::")[0] == path and not (name and "::" in other))
+        for other in others
+    )
+
+
+def _missing_ones_are_meant(task: Task, record: CommandRecord) -> bool:
+    """Whether the old tests only miss names that the task is about: it may be to change these."""
+    if _ASSERTED.search(record.output):
+        return False
+    names = [next(filter(None, found)) for found in _MISSING.findall(record.output)]
+    return bool(names) and all(_says(task, re.split(r"[./]", name)[-1]) for name in names)
+
+
+def _is_meant(task: Task, test: str) -> bool:
+    """Whether a task may be to change what a test expects: its text speaks of it."""
+    path, _, name = test.partition("::")
+    words = {word for word in re.split(r"[^a-zA-Z0-9]+", name or path) if len(word) > 2}
+    words = {word.lower() for word in words} - _COMMON
+    return (
+        bool(_UPDATE.search(_text(task)))
+        or _says(task, PurePosixPath(path).name)
+        or any(_says(task, word) for word in words)
+    )
+
+
+def _text(task: Task) -> str:
+    return "\n".join((task.title, task.description, task.notes))
+
+
+def _says(task: Task, word: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", _text(task), re.IGNORECASE) is not None
