@@ -27,6 +27,9 @@ _WORDS = (
     r"rest|existing|unchanged|same|remain\w*|previous|omitted|other|more|code|before|above|"
     r"below|keep|snip|etc|truncated|elided|skipped"
 )
+_SAYS_AT_END = re.compile(
+    rf"\s*(?:#|//|/\*|\*|--|;+|%|<!--)+[^\n]*\b(?:{_WORDS})\b.*", re.IGNORECASE
+)
 _ELISION = re.compile(
     rf"\s*(?:#|//|/\*|\*|--|;+|%|<!--|\{{/\*|\"|')*\s*[\[(<]?(?:\.\.\.+|\u2026)"
     rf"(?:[^\n]*\b(?:{_WORDS})\b[^\n]*)?[\])>]?\s*(?:\*/\}}?|-->)?\s*"
@@ -42,9 +45,12 @@ def elides(text: str) -> bool:
     return bool(_ELISION.fullmatch(text)) and not _SPREAD.match(text)
 
 
-def leaves_out(text: str) -> bool:
-    """Whether a line of a whole file stands for others; a comment may say so without dots."""
-    return elides(text) or (len(text) < _LONG and bool(_SAYS.fullmatch(text)))
+def leaves_out(text: str, ends: bool) -> bool:
+    """Whether a line of a whole file stands for others; a comment may say so without dots, in
+    freer words where it `ends` the file.
+    """
+    says = _SAYS_AT_END if ends else _SAYS
+    return len(text) < _LONG and (elides(text) or bool(says.fullmatch(text)))
 
 
 def across(block: Block, view: View, gaps: list[int]) -> list[Rows]:

@@ -47,6 +47,8 @@ def shift_of(
     if [pair.said for pair in [*removed, *kept]] == [""] and (kept or len(added) > 1):
         raise NoShift  # the beginning of a text may have been stripped, and nothing else
     if converted := _converted([*removed, *kept]):
+        if any(said in known and shifted(said, converted) != said for said in added):
+            raise NoShift  # the file has tabs and spaces, the line may be right as it is
         return converted
     by_kept, by_removed = _majority(kept), _majority(removed)
     if removed and all(pair.said == pair.true for pair in removed):
@@ -58,6 +60,8 @@ def shift_of(
         agreed = by_kept
     pairs = [*removed, *kept]
     if agreed and not all(_is_likely(said, agreed, known, pairs) for said in added):
+        raise NoShift
+    if agreed not in (None, SAME) and not all(shifted(p.said, agreed) == p.true for p in pairs):
         raise NoShift
     if agreed and (len(agreed.text) > 1 or _is_certain(agreed, removed, kept)):
         return agreed

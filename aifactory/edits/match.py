@@ -84,12 +84,23 @@ def _only(block: Block, view: View, places: list[int], level: Level, path: str) 
 def _check_not_there(block: Block, view: View, low: int, high: int, path: str) -> None:
     """Raise if lines to be added at the edge of a block stand beyond that edge already."""
     keys = view.keys(Level.SPACE)
+    if _stands_around(block, keys, low, high):
+        raise already_there(block, view, low, path)
     tail = _edge(block, -1)
     if tail and keys[high : high + len(tail)] == tail:
         raise already_there(block, view, high, path)
     head = _edge(block, 1)
     if head and low >= len(head) and keys[low - len(head) : low] == head:
         raise already_there(block, view, low - len(head), path)
+
+
+def _stands_around(block: Block, keys: list[str], low: int, high: int) -> bool:
+    """Whether the block only adds, and its result is there with the place at its end or start."""
+    if not any(line.mark == "+" and telling(line.text) for line in block.lines):
+        return False
+    new, size = [KEYS[Level.SPACE](line.text) for line in block.new], len(block.new)
+    only_adds = size - len(block.old) == sum(line.mark == "+" for line in block.lines)
+    return only_adds and new in (keys[low : low + size], keys[max(0, high - size) : high])
 
 
 def _edge(block: Block, step: int) -> list[str]:

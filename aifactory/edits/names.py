@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
 from difflib import SequenceMatcher
+from itertools import islice
 
 from aifactory.edits.blocks import Edits, Step, Write
 from aifactory.edits.fences import is_name
@@ -14,9 +15,11 @@ from aifactory.edits.text import decode
 from aifactory.edits.tree import Tree
 from aifactory.errors import EditRefused
 
+_MANY = 100  # files that are compared with a text
 _EMPTY = hashlib.sha256(b"").hexdigest()  # the base of a file that the answer calls new
 _SLIP = 2  # letters that a slip changes
 _ALIKE = 0.6  # of the new file's lines stand in the other as well
+_RELATED = 0.3  # of them where the name speaks for it, too
 _FEW = 3
 _LONG = 200  # letters that are compared, where there are few lines
 
@@ -36,6 +39,21 @@ def check_new(step: Write, path: str, tree: Tree) -> None:
             f"{path}: there is no such file, but {meant} is nearly the same",
             next_step=f"write {meant} if it is meant",
         )
+
+
+def check_known(step: Write, path: str, old: bytes, tree: Tree) -> None:
+    """Raise EditRefused if the new text of a file is the changed one of another file."""
+    if _is_alike(step.text, old, _RELATED):
+        return
+    ending = path.rpartition(".")[2]
+    others = (p for p in tree.paths() if p != path and p.rpartition(".")[2] == ending)
+    for other in islice(others, _MANY):
+        data = tree.read(other) or b""
+        if len(data) <= 2 * len(step.text) and _is_changed(step.text, data, _ALIKE):
+            raise EditRefused(
+                f"{path}: the text given for it is nearly that of {other}",
+                next_step=f"write {other} above it if that is meant",
+            )
 
 
 def _other_case(path: str, tree: Tree) -> str | None:
@@ -93,15 +111,16 @@ def _is_slip(letters: Counter[str], others: Counter[str]) -> bool:
     return len(differ) <= _SLIP and not any(char.isdigit() for char in differ)
 
 
-def _is_changed(text: str, data: bytes) -> bool:
+def _is_changed(text: str, data: bytes, least: float = _RELATED) -> bool:
     """Whether the text is alike, and not the same: no copy of a file, but a change of it."""
-    return text.split() != decode(data).split() and _is_alike(text, data)
+    return text != decode(data) and _is_alike(text, data, least)
 
 
-def _is_alike(text: str, data: bytes) -> bool:
+def _is_alike(text: str, data: bytes, least: float = _ALIKE) -> bool:
+    """Whether a part of the lines, at `least`, stand in the other text as well."""
     old = decode(data)
     lines = {line.strip() for line in text.split("\n")} - {""}
     known = {line.strip() for line in old.split("\n")}
     if len(lines) < _FEW:
-        return SequenceMatcher(None, text[:_LONG], old[:_LONG]).ratio() >= _ALIKE
-    return len(lines & known) >= _ALIKE * len(lines)
+        return SequenceMatcher(None, text[:_LONG], old[:_LONG]).ratio() >= least
+    return len(lines & known) >= least * len(lines)

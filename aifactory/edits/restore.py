@@ -94,7 +94,9 @@ def _check_elided(before: list[FileLine], after: list[FileLine], path: str) -> N
     """Raise if a line of the answer stands for lines of the file that it leaves out."""
     there = {line.text for line in before}
     texts = [line.text for line in after]
-    dots = [at for at, text in enumerate(texts) if text not in there and leaves_out(text)]
+    last = len(texts) - 1
+    dots = [at for at, text in enumerate(texts) if leaves_out(text, ends=at == last)]
+    dots = [at for at in dots if texts[at] not in there or at == last]
     dots = [at for at in dots if not _is_body(texts, at, there)]
     if not dots:
         return

@@ -120,11 +120,12 @@ def _write(step: Write, overlay: Overlay, tree: Tree, evidence: Evidence) -> Non
             next_step="change the file that is there, or name another",
         )
     _check_base(step, path, old, tree.read(path))
-    if old is None and not step.named:
-        names.check_new(step, path, overlay)
     if old is None:
+        if not step.named:
+            names.check_new(step, path, overlay)
         text = _fresh(step, path, tree, evidence)
     else:
+        names.check_known(step, path, old, overlay)
         text = restore(decode(old), step, path, evidence)
     overlay.put(path, encode(text, path))
 

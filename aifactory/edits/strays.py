@@ -117,7 +117,7 @@ def _hides(true: str, said: str, view: View) -> bool:
 def _foreign(true: str, said: str, view: View) -> set[str]:
     if said.isascii():
         return set()
-    return {char for char in set(said) - set(true) if ord(char) in LOOKS and not view.holds(char)}
+    return {char for char in _fancy(true, said) if not view.holds(char)}
 
 
 def _check_strays(texts: Sequence[tuple[str, str]], view: View, path: str) -> None:
@@ -128,13 +128,20 @@ def _check_strays(texts: Sequence[tuple[str, str]], view: View, path: str) -> No
     gone = set().union(*(_marks(true) - _marks(said) for true, said in strays))
     left = set().union(*(_marks(true) for true, said in texts if not _looks(true, said)))
     foreign = set().union(*(_foreign(true, said, view) for true, said in strays))
-    fancy = [said for true, said in strays if any(ord(c) in LOOKS for c in set(said) - set(true))]
-    if foreign or (gone and not gone & left) or len(fancy) >= _MANY:
+    fancy = [_fancy(true, said) for true, said in strays]
+    many = sum(map(bool, fancy)) >= _MANY
+    if foreign or (gone and not gone & left) or many:
+        char = min(gone or foreign or set().union(*fancy))
         raise EditRefused(
-            f"{path}: {min(gone or foreign)!r} is written otherwise in the answer; whether it is "
+            f"{path}: {char!r} is written otherwise in the answer; whether it is "
             "meant to change is not clear",
             next_step="copy the lines that do not change letter by letter, or use edits",
         )
+
+
+def _fancy(true: str, said: str) -> set[str]:
+    """The typographic characters that the answer's line has and the file's has not."""
+    return {char for char in set(said) - set(true) if ord(char) in LOOKS}
 
 
 def _marks(text: str) -> set[str]:

@@ -75,6 +75,11 @@ def style_of(block: Block, place: Place, view: View, path: str, evidence: Eviden
             "not those of the file",
             next_step="copy the lines from the file, letter by letter",
         )
+    if place.level is Level.DRIFT and any(_is_squeezed(a.text, b.text) for a, b in told):
+        raise EditRefused(
+            f"{path}: edit {block.number} has less white space inside of lines than the file",
+            next_step="copy the lines from the file, letter by letter",
+        )
     if place.level >= Level.LOOK:
         _learn(told, evidence)
     trimmed = any(_trails(bare(line.text)) and not _trails(true.text) for line, true in pairs)
@@ -114,6 +119,11 @@ def holds_odd_bytes(text: str) -> bool:
 def _is_idle(block: Block) -> bool:
     removed = {line.text for line in block.lines if line.mark == "-" and not line.text.isascii()}
     return any(line.mark == "+" and line.text in removed for line in block.lines)
+
+
+def _is_squeezed(said: str, true: str) -> bool:
+    """Whether the lines differ in the white space between their words: others may so as well."""
+    return said.strip() != true.strip() and said.split() == true.split()
 
 
 def _trails(text: str) -> bool:

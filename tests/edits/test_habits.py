@@ -133,3 +133,43 @@ def test_tabs_for_all_indentation_are_seen_where_lines_repeat() -> None:
     file = "if a:\n    b()\nb()\n"
     with pytest.raises(EditRefused, match="tabs and spaces"):
         outcome(whole("if a:\n\tb()\nb()\nc()\n"), {"m.py": file})
+
+
+def test_a_text_under_the_name_of_another_file_is_refused() -> None:
+    files = {"m.py": FILE, "n.py": "x = 1\ny = 2\nz = 3\n"}
+    with pytest.raises(EditRefused, match=r"n\.py: the text given for it is nearly that of m\.py"):
+        outcome(whole(CHANGED, "n.py"), files)
+    assert outcome(whole(FILE, "n.py"), files) == {"n.py": FILE}  # a copy is meant
+
+
+def test_lines_that_become_typographic_beside_a_change_are_refused() -> None:
+    file = "".join(f"\"{at}\" and '{at}'\n" for at in range(6)) + "\u201cx\u201d\n'x'\nend\n"
+    curled = file.replace('"0"', "\u201c0\u201d").replace('"1"', "\u201c1\u201d")
+    curled = curled.replace('"2"', "\u201c2\u201d").replace("end", "END")
+    with pytest.raises(EditRefused, match="is written otherwise"):
+        outcome(whole(curled, "m.md"), {"m.md": file})
+
+
+def test_lost_spaces_inside_of_lines_are_refused() -> None:
+    file = "a = 1    # one\nlong_b = 2  # two\nc = 3   # three\nvalue = 4\n"
+    hunk = " a = 1    # one\n long_b = 2 # two\n c = 3   # three\n+d = 5 # four\n value = 4\n"
+    with pytest.raises(EditRefused, match="less white space inside of lines"):
+        outcome(
+            f"*** Begin Patch\n*** Update File: m.py\n@@\n{hunk}*** End Patch\n", {"m.py": file}
+        )
+
+
+def test_a_tab_in_a_file_that_has_tabs_and_spaces_may_be_right() -> None:
+    file = "a\n    b\n\tc\nd\n"
+    hunk = " a\n-\tb\n+\tB\n+\tx\n"
+    with pytest.raises(EditRefused, match="in no uniform way"):
+        outcome(
+            f"*** Begin Patch\n*** Update File: m.py\n@@\n{hunk}*** End Patch\n", {"m.py": file}
+        )
+
+
+@pytest.mark.parametrize("line", ["# The rest is as before", "// unchanged below"])
+def test_words_at_the_end_for_lines_that_are_left_out(line: str) -> None:
+    text = "".join(f"{text}\n" for text in [*CHANGED.splitlines()[:6], line])
+    with pytest.raises(EditRefused, match="left out"):
+        outcome(whole(text), {"m.py": FILE})

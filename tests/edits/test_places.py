@@ -129,3 +129,12 @@ def test_an_added_line_needs_its_neighbours(hunk: str) -> None:
 )
 def test_a_replaced_line_is_found_among_context_with_a_slip(hunk: str) -> None:
     assert _result(_v4a(hunk), _LIST) == _LIST.replace("beta", "new")
+
+
+def test_an_edit_whose_result_ends_at_its_place_is_made_already() -> None:
+    block = "    return 1\n}\n\n// last\n"
+    made = "    return 1\n}\n\nif (x) {\n    return 1\n}\n\n// last\n"
+    answer = f"m.py\n```\n<<<<<<< SEARCH\n{block}=======\n{made}>>>>>>> REPLACE\n```\n"
+    assert _result(answer, block) == made
+    with pytest.raises(EditRefused, match="in the file already"):
+        _result(answer, made)
