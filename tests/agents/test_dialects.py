@@ -188,10 +188,68 @@ def test_tokens_are_counted_without_a_model(
     assert place.asked == [] and place.aside == ["how many tokens there are"]
 
 
+PNG = {"mimeType": "image/png", "data": "AA=="}
+BLOCK = {"type": "image", "source": {"type": "base64", "data": "AA=="}}
+LOOK = {"name": "look", "args": {}}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (f"{MODEL}:generateContent", {"contents": [user({"inlineData": PNG})]}),
+        (
+            f"{MODEL}:generateContent",
+            {
+                "contents": [
+                    {"role": "model", "parts": [{"functionCall": LOOK}]},
+                    user(
+                        {
+                            "functionResponse": LOOK
+                            | {"response": {}, "parts": [{"inlineData": PNG}]}
+                        }
+                    ),
+                ]
+            },
+        ),
+        ("/v1/messages", {"messages": [{"role": "user", "content": [BLOCK]}]}),
+        (
+            "/v1/messages",
+            {
+                "messages": [
+                    {
+                        "role": "user",
+                        "content": [
+                            {"type": "tool_result", "tool_use_id": "c1", "content": [BLOCK]}
+                        ],
+                    }
+                ]
+            },
+        ),
+        (
+            "/v1/chat/completions",
+            {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]},
+        ),
+        (
+            "/v1/responses",
+            {
+                "input": [
+                    {"role": "user", "content": [{"type": "input_image", "image_url": "data:"}]}
+                ]
+            },
+        ),
+    ],
+)
+def test_a_picture_is_left_out_and_its_model_is_told(
+    place: Place, path: str, body: dict[str, Any]
+) -> None:
+    assert place.post(path, body)[0] == 200
+    assert "(left out: i" in place.asked[0].messages[-1]["content"]
+
+
 @pytest.mark.parametrize(
     "body",
     [
-        {"contents": [user({"inlineData": {"mimeType": "image/png", "data": "AA=="}})]},
+        {"contents": [user({"executableCode": {"language": "PYTHON", "code": "1"}})]},
         {"contents": [user({"functionResponse": {"name": "look", "response": {}}})]},
         {"contents": [user({})]},
         {"contents": 5},

@@ -12,6 +12,7 @@ from aifactory.model import Answer
 
 MODEL = "aifactory"  # what every model is called: which one answers, the agent's file says
 Body = Mapping[str, Any]
+NO_TEXT = ("image", "image_url", "input_image", "document", "file", "input_file", "input_audio")
 Event = tuple[str, str]  # the name of a server-sent event, "" for none, and its data
 
 
@@ -81,7 +82,7 @@ class Usual:
 
 
 def text_of(content: object) -> str:
-    """The text of a message, whole or in parts. Pictures and the like are not understood."""
+    """The text of a message, whole or in parts; of a picture and the like, that it was left out."""
     if content is None or isinstance(content, str):
         return content or ""
     if not isinstance(content, list):
@@ -90,12 +91,20 @@ def text_of(content: object) -> str:
 
 
 def _part(part: object) -> str:
-    if isinstance(part, str):
-        return part
-    text = part.get("text") if isinstance(part, dict) else None
-    if not isinstance(text, str):
-        raise NotUnderstood(f"a part of a message is no text: {str(part)[:80]}")
-    return text
+    match part:
+        case str():
+            return part
+        case {"text": str(text)}:
+            return text
+        case {"type": kind} if kind in NO_TEXT:
+            return left_out(kind)
+        case _:
+            raise NotUnderstood(f"a part of a message is no text: {str(part)[:80]}")
+
+
+def left_out(kind: str) -> str:
+    """What a model is told in the place of what it is not shown."""
+    return f"(left out: {kind:.60}, which is not shown to a model here)"
 
 
 def call(id: object, name: object, arguments: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from aifactory.agents.dialects.base import (
     Said,
     arguments_of,
     call,
+    left_out,
     text_of,
     tool,
 )
@@ -84,10 +85,8 @@ def _turns(content: Body, called: Called) -> Iterator[dict[str, Any]]:
             case {"functionResponse": result}:
                 known = _answered(result, called)
                 yield {"role": "tool", "tool_call_id": known, "content": _result(result)}
-            case {"text": str()}:
-                texts.append(part)
             case _:
-                raise NotUnderstood(f"a part with {', '.join(part) or 'nothing'}")
+                texts.append(_said(part))
     if texts or calls:
         role = "assistant" if content.get("role") == "model" else "user"
         made = {"tool_calls": calls} if calls else {}
@@ -105,13 +104,22 @@ def _answered(result: Body, called: Called) -> str:
 
 
 def _result(result: Body) -> str:
-    if result.get("parts"):
-        raise NotUnderstood(f"a result of {result['name']} that is no text")
     match result["response"]:
         case {"output": str(text), **others} if not others:
-            return text
+            pass
         case told:
-            return json.dumps(told)
+            text = json.dumps(told)
+    return "\n".join((text, *map(_said, result.get("parts") or ())))
+
+
+def _said(part: Body) -> str:
+    match part:
+        case {"text": str(text)}:
+            return text
+        case {"inlineData": {"mimeType": str(kind)}} | {"fileData": {"mimeType": str(kind)}}:
+            return left_out(kind)
+        case _:
+            raise NotUnderstood(f"a part with {', '.join(part) or 'nothing'}")
 
 
 def _text(content: Any) -> str:

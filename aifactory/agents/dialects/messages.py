@@ -70,7 +70,7 @@ def _turns(message: Body) -> Iterator[dict[str, Any]]:
     texts, calls = [], []
     for block in blocks:
         match block["type"]:
-            case "text":
+            case "text" | "image" | "document":
                 texts.append(block)
             case "tool_use":
                 calls.append(call(block["id"], block["name"], json.dumps(block["input"])))
