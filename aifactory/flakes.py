@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 
 from aifactory.git import Entry, Repository, format_tree
@@ -22,7 +22,7 @@ class Flake(Value):
 
     test: str
     command: str
-    found_by: str  # the task whose change it was found on
+    found_by: str  # the task whose change it was found on; "": it is flaky without that, too
     found_at: str
     until: str
     times: int = 1
@@ -47,8 +47,18 @@ class Flakes:
         """What is set aside now, by name."""
         return [flake for flake in self._all() if flake.active]
 
-    def add(self, tests: Iterable[str], command: str, task_id: str, days: float) -> list[Flake]:
-        """Set tests aside for so many days from now; one that is, for so many more."""
+    def add(
+        self,
+        tests: Iterable[str],
+        command: str,
+        task_id: str,
+        days: float,
+        inherited: Collection[str] = (),
+    ) -> list[Flake]:
+        """Set tests aside for so many days from now; one that is, for so many more.
+
+        `inherited` are those of them that no change is to blame for.
+        """
         with self._lock:
             known = {flake.test: flake for flake in self.active()}
             until = _utc(datetime.now(UTC) + timedelta(days=days))
@@ -58,6 +68,8 @@ class Flakes:
                             until=until)  # fmt: skip
                 if old := known.get(test):
                     new = old.model_copy(update={"until": until, "times": old.times + 1})
+                if test in inherited:
+                    new = new.model_copy(update={"found_by": ""})
                 known[test] = new
                 added.append(new)
             self._save(known.values(), f"set aside {len(added)} tests")

@@ -28,8 +28,8 @@ KINDS: Mapping[FailureClass, type[AifactoryError]] = {
 def ignored(factory: Factory, task: Task, candidate: Candidate) -> tuple[str, ...]:
     """The tests of pytest's that do not count for this change, because they are flaky.
 
-    They do for the change that they were found on and for one of their own files: either may be
-    what makes them flaky.
+    They do for the change that they were found on, unless they are flaky without it, too, and for
+    one of their own files: either may be what makes them flaky.
     """
     return tuple(
         flake.test
@@ -48,7 +48,8 @@ def error_of(
         return None
     if result.missing_programs or result.broken:
         return broken(result)
-    suspect = frozenset(found_before(factory, task.task_id)) | candidate.changed.keys()
+    suspect = frozenset(found_before(factory, task.task_id)) - set(result.inherited)
+    suspect |= candidate.changed.keys()
     own = [test for test in result.flaky if {test, test.partition("::")[0]} & suspect]
     if result.flaky:
         set_aside(factory, task, candidate, result)
@@ -68,7 +69,7 @@ def set_aside(factory: Factory, task: Task, candidate: Candidate, result: GateRe
     failed = result.failed_command
     command = str(failed.details["command"]) if failed else ""
     days = factory.config.flakes.days
-    for flake in factory.flakes.add(result.flaky, command, task.task_id, days):
+    for flake in factory.flakes.add(result.flaky, command, task.task_id, days, result.inherited):
         factory.stream.emit(
             "test.quarantined", task.task_id, candidate.attempt, test=flake.test, until=flake.until
         )

@@ -144,8 +144,10 @@ def judge(
         )
         before = candidate.repository.tree_of(candidate.base)
         ignored = rulings.ignored(factory, task, candidate)
+        suspected = tuple(rulings.found_before(factory, task.task_id))
         unseen = factory.config.gate.held_out  # in no room but this one
-        result = gate.run(replace(room, base=before, ignored=ignored, held_out=unseen))
+        room = replace(room, ignored=ignored, suspected=suspected)
+        result = gate.run(replace(room, base=before, held_out=unseen))
     data = {"ok": result.ok, "tree": candidate.tree, "commit": candidate.commit}
     factory.stream.emit("gate.finished", task.task_id, candidate.attempt, **data)
     if error := rulings.error_of(factory, task, candidate, result):

@@ -63,6 +63,24 @@ def test_red_again_on_the_change_that_it_was_found_on_is_the_changes_fault(
         assert "fails now and then" in house.prompt(1)
 
 
+def test_a_test_that_is_flaky_without_the_change_too_costs_no_other_answer(
+    checkout: Checkout,
+) -> None:
+    drop(checkout, "t1", files=["a.py"])
+    check = once_red(1, 4, 7, 9)  # the second time on the change, once on the base
+    with opened(checkout, [whole(a_py="a\n")], {"check": check}, gate__commands=["check"]) as house:
+        house.take_in()
+        house.attempt("t1")
+        holds.release(house.factory)
+        assert house.attempt("t1") is State.AWAITING_INPUT
+        assert failed(house, "t1") == (State.AWAITING_INPUT, FailureClass.GATE_FLAKY, 0)
+        (flake,) = house.factory.flakes.active()
+        assert (flake.test, flake.found_by, flake.times) == (FLAKY, "", 2)
+        holds.release(house.factory)
+        assert house.attempt("t1") is State.READY  # it does not count any more
+        assert len(house.model.requests) == 1
+
+
 def test_what_is_set_aside_does_not_count_for_other_changes(checkout: Checkout) -> None:
     drop(checkout, "t2", files=["a.py"])
     always = once_red(*range(1, 100))

@@ -41,7 +41,8 @@ class Room:
     "" where there is none to compare with. `commands` and `keep` (globs of untracked paths that
     may stay from one command to the next) are the owner's, never read from `tree`; `allowed` are
     the programs that a task's own commands may run, None for any. `ignored` are tests of pytest's
-    that do not count, by name; `held_out` is where unseen checks are. `timeout` is in seconds for
+    that do not count, by name, and `suspected` those that were flaky on this very change before;
+    `held_out` is where unseen checks are. `timeout` is in seconds for
     one command; the task's own goes before it, and before `limits`. Commands find `python` first on
     PATH, and what `environment` has, where there is one. `security` is the severity from which on a
     finding is red. `known` remembers what commands did on other trees. `programs` are where the
@@ -62,6 +63,7 @@ class Room:
     keep: tuple[str, ...] = ()
     allowed: tuple[str, ...] | None = None
     ignored: tuple[str, ...] = ()
+    suspected: tuple[str, ...] = ()
     held_out: str | None = None
     timeout: float = 600
     strength: Strength = field(default_factory=Strength)
@@ -121,6 +123,7 @@ class GateResult:
 
     `broken` is why a red one is not the change's fault, in words, "" where it is. `flaky` names
     tests that failed in one of two runs; `passed_again`: nothing failed in the second one.
+    `inherited` are suspected ones of these that fail now and then without the change, too.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -128,6 +131,7 @@ class GateResult:
     broken: str = ""
     flaky: tuple[str, ...] = ()
     passed_again: bool = False
+    inherited: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:

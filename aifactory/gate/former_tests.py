@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from aifactory.errors import EditRefused
+from aifactory.gate import verify_script
 from aifactory.gate.base import Room
 from aifactory.gate.base_run import run_on_base, standing_on
 from aifactory.gate.execution import evidence, execute
@@ -90,15 +91,24 @@ def _in(room: Room, inside: Repository) -> Room:
 
 
 def _losses(room: Room, there: Room) -> Iterator[Loss]:
-    for command in dict.fromkeys((*room.commands, *room.task.acceptance_commands)):
+    for command in _commands(room):
         record = execute(there, command)
-        if not (failed := failed_tests(record)):
+        if not failed_tests(record):
             continue  # it is green, or names no tests: a linter, a script
+        if not (failed := failed_tests(record) & failed_tests(execute(there, command))):
+            continue  # it comes and goes
         before = run_on_base(room, command)
         red = {test for test in failed if _among(test, failed_tests(before))}
         excuses = _missing_ones_are_meant(room.task, record)
         asked = excuses or (not red and all(_is_meant(room.task, test) for test in failed))
         yield Loss(command, tuple(sorted(red or failed)), record, asked)
+
+
+def _commands(room: Room) -> list[str]:
+    """What the gate has run by now."""
+    script = verify_script.SCRIPT in room.repository.tree(room.tree)
+    own = [f"bash {verify_script.SCRIPT}"] if script and not room.task.verify_exempt else []
+    return list(dict.fromkeys((*room.commands, *own, *room.task.acceptance_commands)))
 
 
 def _among(test: str, others: frozenset[str]) -> bool:

@@ -149,6 +149,14 @@ def test_a_name_that_the_task_changes_may_be_gone(judge: Judge) -> None:
     assert not judge(renamed).ok
 
 
+def test_the_owners_script_counts_as_well(make_quick_room: MakeRoom) -> None:
+    script = {"scripts/verify.sh": f"exec {SUITE}\n"}
+    base = make_quick_room(BASE | script).tree
+    fitted = {path: text or "" for path, text in CHEATS["expectations fitted to the bug"].items()}
+    found = gate.run(make_quick_room(fitted, base=base))
+    assert [one.check for one in found.red] == ["former tests"], found.message
+
+
 def test_what_the_task_names_is_its_own(judge: Judge) -> None:
     fitted = CHEATS["expectations fitted to the bug"]
     assert judge(fitted, files=["calc.py", TEST, "tests/sums.json"]).ok
