@@ -55,7 +55,7 @@ class Lab:
     def spec(self, *argv: str, limits: Limits | None = None) -> Spec:
         """A caged command in the lab's workspace that sees the attempts and the toolchain."""
         readable = (ATTEMPTS, self.toolchain)
-        return Spec(argv, self.workspace, readable=readable, limits=limits or Limits(seconds=60))
+        return Spec(argv, self.workspace, readable=readable, limits=limits or Limits(seconds=200))
 
     def control(self, *names: str, as_root: bool = False) -> dict[str, str]:
         """The same attempts without a cage; as root in a mount namespace of its own."""

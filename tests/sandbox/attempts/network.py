@@ -11,7 +11,7 @@ from base import Lab, add, attempt, libc, reached
 
 def ask(family: int, address: object, kind: int = socket.SOCK_STREAM) -> bytes:
     with socket.socket(family, kind) as client:
-        client.settimeout(2)
+        client.settimeout(5)
         client.connect(address)
         client.sendall(b"?")
         return client.recv(100)
