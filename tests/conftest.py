@@ -75,7 +75,12 @@ class Checkout:
 @pytest.fixture
 def scratch() -> Iterator[Path]:
     """A directory that every user of the machine can enter, unlike `tmp_path` of root."""
-    path = Path(tempfile.mkdtemp(prefix="aifactory-test-")).resolve()
+    yield from temporary(None)
+
+
+def temporary(place: Path | None) -> Iterator[Path]:
+    """A directory below `place`, by default where the system has its temporary ones."""
+    path = Path(tempfile.mkdtemp(prefix="aifactory-test-", dir=place)).resolve()
     path.chmod(0o755)
     yield path
     shutil.rmtree(path, ignore_errors=True)

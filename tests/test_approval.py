@@ -10,6 +10,9 @@ from aifactory import requests
 from aifactory.model import State
 from tests.conftest import Checkout
 from tests.house import drop, opened, whole
+from tests.memory import scratch
+
+__all__ = ["scratch"]  # a fixture
 
 
 def test_approval_is_asked_for_where_the_task_says_so(checkout: Checkout) -> None:

@@ -11,6 +11,9 @@ from aifactory.errors import (
 from aifactory.model import State
 from tests.conftest import Checkout
 from tests.house import drop, opened, whole
+from tests.memory import scratch
+
+__all__ = ["scratch"]  # a fixture
 
 
 def test_a_provider_in_trouble_costs_no_attempt(checkout: Checkout) -> None:

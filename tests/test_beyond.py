@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,9 @@ from aifactory.tree import GitTree
 from aifactory.workspace import Workspace, Workspaces
 from tests.conftest import Checkout
 from tests.landing.conftest import AGENT, AT, Desk
+from tests.memory import scratch
+
+__all__ = ["scratch"]  # a fixture
 
 EXAMPLES = int(os.environ.get("GENERATED_EXAMPLES", "60"))
 pytestmark = pytest.mark.timeout(300 + EXAMPLES // 2)
@@ -66,14 +68,6 @@ TRIED = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-
-
-@pytest.fixture
-def scratch() -> Iterator[Path]:
-    """In memory where there is some: none of this is about what lasts, and syncs are slow."""
-    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
-    with tempfile.TemporaryDirectory(prefix="aifactory-test-", dir=memory) as made:
-        yield Path(made).resolve()
 
 
 @pytest.fixture

@@ -10,6 +10,9 @@ from aifactory.errors import ModelTransient
 from aifactory.model import CommandRecord, State
 from tests.conftest import Checkout
 from tests.house import drop, opened, whole
+from tests.memory import scratch
+
+__all__ = ["scratch"]  # a fixture
 
 BASE = "0" * 64
 

@@ -20,6 +20,9 @@ from aifactory.models.fake_provider import FakeProvider, Reply
 from aifactory.trial import prompt_at, trials
 from tests.conftest import Checkout
 from tests.house import drop, opened, whole
+from tests.memory import scratch
+
+__all__ = ["scratch"]  # a fixture
 
 OTHER = "scripted/other.json"
 Place = tuple[git.Repository, Layout]

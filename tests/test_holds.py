@@ -12,6 +12,9 @@ from aifactory.model import CommandRecord, State
 from aifactory.queue import Queue
 from tests.conftest import Checkout
 from tests.house import drop, opened, whole
+from tests.memory import scratch
+
+__all__ = ["scratch"]  # a fixture
 
 
 def failure_of(queue: Queue, task_id: str) -> FailureClass:

@@ -21,6 +21,9 @@ from aifactory.narration import printable_json
 from aifactory.report import markdown
 from tests.conftest import Checkout
 from tests.house import House, drop, opened, whole
+from tests.memory import scratch
+
+__all__ = ["scratch"]  # a fixture
 
 JINJA = "{{ 7 * 191 }}{% for x in range(3) %}loop{% endfor %}{# gone #}{% include '_task.md' %}"
 BREAKOUT = (

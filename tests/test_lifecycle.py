@@ -16,6 +16,9 @@ from aifactory.queue import Queue
 from aifactory.sandbox import Spec
 from tests.conftest import Checkout
 from tests.house import drop, opened, whole
+from tests.memory import scratch
+
+__all__ = ["scratch"]  # a fixture
 
 RED = CommandRecord(argv=("check",), exit_code=1, output="expected 42, got 41\n")
 

@@ -21,6 +21,9 @@ from aifactory.pulls import Pulls
 from aifactory.requests import Verb
 from tests.conftest import IDENTITY, Checkout
 from tests.house import House, drop, opened, whole
+from tests.memory import scratch
+
+__all__ = ["scratch"]  # a fixture
 
 ONE, TWO = whole(a_py="a = 1\n"), whole(a_py="a = 2\n")
 BRANCH = "aifactory/t1"

@@ -10,6 +10,9 @@ from aifactory.model import State
 from aifactory.queue import admission
 from tests.conftest import Checkout
 from tests.house import drop, opened, whole
+from tests.memory import scratch
+
+__all__ = ["scratch"]  # a fixture
 
 
 def test_lower_priority_numbers_go_first_then_age(checkout: Checkout) -> None:

@@ -8,7 +8,10 @@ from aifactory.model import State
 from aifactory.replay import NothingRecorded, replay
 from tests.conftest import Checkout
 from tests.house import drop, opened, whole
+from tests.memory import scratch
 from tests.test_lifecycle import RED
+
+__all__ = ["scratch"]  # a fixture
 
 
 def test_every_attempt_comes_out_the_same(checkout: Checkout) -> None:

@@ -11,6 +11,9 @@ from aifactory.errors import FailureClass, InvalidConfig, UnknownAgent
 from aifactory.model import Answer, State
 from tests.conftest import Checkout
 from tests.house import House, drop, opened, whole
+from tests.memory import scratch
+
+__all__ = ["scratch"]  # a fixture
 
 ANSWER = whole(a_py="a = 1\n")
 REVIEWER = (

@@ -10,6 +10,9 @@ from aifactory.model import CommandRecord, State
 from aifactory.sandbox import Spec
 from tests.conftest import Checkout
 from tests.house import House, drop, opened, whole
+from tests.memory import scratch
+
+__all__ = ["scratch"]  # a fixture
 
 FLAKY = "t/test_net.py::test_ping"
 

@@ -11,6 +11,9 @@ from aifactory.model import State
 from aifactory.schedule import next_time, problem, seconds_until
 from tests.conftest import Checkout
 from tests.house import House, drop, opened, whole
+from tests.memory import scratch
+
+__all__ = ["scratch"]  # a fixture
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

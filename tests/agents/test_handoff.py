@@ -9,6 +9,9 @@ from aifactory.model import CommandRecord, State
 from aifactory.replay import replay
 from tests.conftest import Checkout
 from tests.house import House, drop, opened, whole
+from tests.memory import scratch
+
+__all__ = ["scratch"]  # a fixture
 
 RED = CommandRecord(argv=("check",), exit_code=1, output="expected 42, got 41\n")
 

@@ -13,6 +13,9 @@ from aifactory.replay import replay
 from aifactory.sandbox import Spec
 from tests.conftest import Checkout
 from tests.house import House, drop, opened
+from tests.memory import scratch
+
+__all__ = ["scratch"]  # a fixture
 
 RECIPE = """---
 kind: recipe

@@ -15,6 +15,9 @@ from aifactory.models import calling
 from aifactory.replay import replay
 from tests.conftest import Checkout
 from tests.house import House, drop, opened
+from tests.memory import scratch
+
+__all__ = ["scratch"]  # a fixture
 
 PROMPT = "---\nkind: tools\nservers: {servers}\n---\nDo it\n"
 TOML = '[mcp.servers.desk]\ncommand = ["desk-server", "--plain"]\n'

@@ -17,6 +17,9 @@ from aifactory.replay import replay
 from aifactory.sandbox import Spec
 from tests.conftest import Checkout
 from tests.house import House, drop, opened
+from tests.memory import scratch
+
+__all__ = ["scratch"]  # a fixture
 
 FILES = {"a.py": "A = 1\n", "b.py": "B = 1\n", "pkg/c.py": "C = 1\n", ".gitignore": "*.log\n"}
 DONE = calling("finish", summary="A is two")

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aifactory.model import State
+from tests import memory
 from tests.conftest import Checkout
 from tests.house import drop, opened, whole
 
@@ -76,7 +77,7 @@ class Place:
 @given(steps, st.booleans())
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 def test_done_work_is_done_once(steps: list[tuple[str, str]], archived: bool) -> None:
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(dir=memory.place()) as scratch:
         place = Place(Path(scratch))
         for name, happens in steps:
             place.work(name, archived=archived)

@@ -16,6 +16,9 @@ from aifactory.errors import EditRefused, ScopeViolation, StaleBase
 from aifactory.git import Identity
 from aifactory.landing import Landed
 from aifactory.model import Change, Proposal, sha256
+from tests.memory import scratch
+
+__all__ = ["scratch"]  # a fixture
 
 AGENT = Identity("coder", "coder@example.org")
 PARTS = st.sampled_from(["a", "b", "c.txt", "ü", "with space"])

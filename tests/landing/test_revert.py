@@ -9,6 +9,9 @@ from aifactory.errors import FailureClass, InvalidInput
 from aifactory.model import CommandRecord, State
 from tests.conftest import Checkout
 from tests.house import House, drop, opened, whole
+from tests.memory import scratch
+
+__all__ = ["scratch"]  # a fixture
 
 
 def land(house: House, task_id: str) -> None:

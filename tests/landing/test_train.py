@@ -17,6 +17,9 @@ from aifactory.sandbox import Spec
 from aifactory.train import Train
 from tests.conftest import Checkout
 from tests.house import House, drop, opened, whole
+from tests.memory import scratch
+
+__all__ = ["scratch"]  # a fixture
 
 GATE = {"gate__commands": ["check"]}
 
