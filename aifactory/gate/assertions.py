@@ -21,6 +21,7 @@ _EQUAL = frozenset(
         *("assert_called_once_with", "assert_called_with", "assert_has_calls"),
     }
 )
+_OF_MOCKS = ("assert_called", "assert_any_", "assert_has_", "assert_not_", "assert_awaited")
 _BROAD = frozenset({"Exception", "BaseException", "AssertionError"})
 
 
@@ -182,6 +183,9 @@ def _in_expressions(node: ast.stmt) -> Iterator[int]:
 
 def _call_strength(word: str, call: ast.Call) -> int:
     arguments = [ast.dump(one) for one in call.args[:2]]
+    asks_object = isinstance(call.func, ast.Attribute) and word.startswith("assert_")
+    if asks_object and (word.startswith(_OF_MOCKS) or len(call.args) < 2):
+        return EXACT if word in _EQUAL else SOME if call.args else LITTLE
     if call.args and all(map(_literal, call.args)):
         return NOTHING
     if len(set(arguments)) < len(arguments):

@@ -20,7 +20,7 @@ from aifactory.gate.failures import failed_tests
 from aifactory.gate.levels import verdict_at
 from aifactory.gate.testfiles import is_of_tests, named
 from aifactory.gate.trees import scratch, with_entries
-from aifactory.git import Repository
+from aifactory.git import Entry
 from aifactory.model import CommandRecord, Task, Verdict
 
 MOST_NAMED = 3
@@ -60,17 +60,16 @@ class FormerTests:
         level = room.strength.tests
         if level == "off" or not room.base:
             return None
-        sides = {path: before for path, (before, _) in room.changed.items() if is_of_tests(path)}
-        former = {path: old for path, old in sides.items() if not named(path, room.task.files)}
-        if not any(former.values()):
+        former = _former(room)
+        if not former:
             return None
         with scratch(room.repository) as inside:
             try:
                 tree = with_entries(inside, room.tree, former)
             except EditRefused:  # a file where a directory was
                 return None
-            with standing_on(_in(room, inside), tree, "former tests") as there:
-                found = list(_losses(room, there))
+            there = replace(room, repository=inside)
+            found = list(_losses(room, there, tree, altered=any(former.values())))
         unasked = [one for one in found if not one.asked]
         shown = unasked or found
         verdict = verdict_at(
@@ -86,22 +85,38 @@ class FormerTests:
         return verdict.model_copy(update={"evidence": rule}) if shown else verdict
 
 
-def _in(room: Room, inside: Repository) -> Room:
-    return replace(room, repository=inside)
+def _former(room: Room) -> dict[str, Entry | None]:
+    """The files of tests that the task does not name, as they were; None for a new one.
+
+    A new one that the task names goes, too, where nothing else that it names may need it.
+    """
+    sides = {path: before for path, (before, _) in room.changed.items() if is_of_tests(path)}
+    asked = {path for path in sides if named(path, room.task.files)}
+    kept = asked if any(sides[path] for path in asked) else frozenset()
+    return {path: old for path, old in sides.items() if path not in kept}
 
 
-def _losses(room: Room, there: Room) -> Iterator[Loss]:
+def _losses(room: Room, inside: Room, tree: str, *, altered: bool) -> Iterator[Loss]:
+    """New files alone can only hide what was red before."""
     for command in _commands(room):
-        record = execute(there, command)
-        if not failed_tests(record):
-            continue  # it is green, or names no tests: a linter, a script
-        if not (failed := failed_tests(record) & failed_tests(execute(there, command))):
-            continue  # it comes and goes
+        if not altered and run_on_base(room, command).ok:
+            continue
+        record, failed = _failing(inside, tree, command)
+        if not failed:
+            continue
         before = run_on_base(room, command)
         red = {test for test in failed if _among(test, failed_tests(before))}
         excuses = _missing_ones_are_meant(room.task, record)
         asked = excuses or (not red and all(_is_meant(room.task, test) for test in failed))
         yield Loss(command, tuple(sorted(red or failed)), record, asked)
+
+
+def _failing(inside: Room, tree: str, command: str) -> tuple[CommandRecord, frozenset[str]]:
+    """What fails each time; nothing where no tests are named: by a linter, say."""
+    with standing_on(inside, tree, "former tests") as there:
+        record = execute(there, command)
+        failed = failed_tests(record)
+        return record, failed & failed_tests(execute(there, command)) if failed else failed
 
 
 def _commands(room: Room) -> list[str]:

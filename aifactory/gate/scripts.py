@@ -13,6 +13,7 @@ _PATCHED = re.compile(
     r"|require\(\s*['\"](?:node:)?(?:assert|test)[^)]*\)(?:\.\w+)+\s*=[^=>]"
 )
 _AT_EXIT = re.compile(r"\bprocess\.on\(\s*\S*exit\b|\breallyExit\b|\bprocess\.exit\s*=[^=]")
+_CONDITION = re.compile(r"=>|\bif\s*\(|&&|\?")
 _EXIT = re.compile(r"\b(?:process|Deno)\.exit\(\s*0?\s*\)")
 
 
@@ -33,5 +34,6 @@ def _exits(text: str) -> Iterator[str]:
     """Exits as if all were well that are reached when the module is only imported."""
     for found in _EXIT.finditer(text):
         ahead = text[: found.start()]
-        if ahead.count("{") == ahead.count("}") and "=>" not in ahead.rpartition(";")[2]:
+        free = not _CONDITION.search(ahead.rpartition(";")[2])
+        if free and ahead.count("{") == ahead.count("}"):
             yield f"ends the process before its tests do: {found[0]}"

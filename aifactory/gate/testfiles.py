@@ -15,7 +15,11 @@ _TESTS = (
     *("**/*Tests.java", "**/*Test.kt", "**/*_spec.rb", "**/*_test.rb", "**/*Test.php"),
     *("**/*Tests.cs", "**/*Test.cs", "**/*_test.exs", "**/*_test.dart", "**/*.bats"),
 )
-_AMONG = tuple(f"**/{name}/**" for name in ("tests", "test", "testdata", "__snapshots__", "spec"))
+_PLACES = (
+    *("tests", "test", "spec", "testdata", "golden", "snapshots", "fixtures"),
+    *("__snapshots__", "__fixtures__"),
+)
+_AMONG = tuple(f"**/{name}/**" for name in _PLACES)
 _CODE = frozenset(
     [
         *(

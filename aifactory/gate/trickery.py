@@ -47,8 +47,10 @@ def _python(source: bytes) -> Iterator[str]:
 def _equals(node: ast.AST) -> Iterator[str]:
     """A value that every assertion of equality takes for its own."""
     match node:
-        case ast.FunctionDef(name="__eq__", body=[*_, ast.Return(ast.Constant(True))] as body):
-            found = len(body) < 3
+        case ast.FunctionDef(name="__eq__", args=ast.arguments(args=[_, other])):
+            names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+            gives = any(isinstance(part, ast.Return) for part in ast.walk(node))
+            found = gives and other.arg not in names and "NotImplemented" not in names
         case ast.Assign([ast.Name("__eq__")], ast.Lambda(body=ast.Constant(True))):
             found = True
         case ast.Dict(keys=keys, values=values):

@@ -59,11 +59,15 @@ class Road:
         )  # fmt: skip
 
     def task(self) -> Any:
+        return self.tasks()[0]
+
+    def tasks(self) -> list[Any]:
         done = subprocess.run(
             [sys.executable, "-m", "aifactory", "status", "--json"],
             cwd=self.checkout.root, capture_output=True, text=True, check=True,
         )  # fmt: skip
-        return json.loads(done.stdout)["tasks"][0]
+        found: list[Any] = json.loads(done.stdout)["tasks"]
+        return found
 
 
 @pytest.fixture
@@ -227,3 +231,29 @@ def test_cancel_closes_at_once_where_no_daemon_runs(road: Road) -> None:
     said = aifactory(road, "cancel", "t1", GITHUB_TOKEN=BOT)
     assert said.stdout == "t1 cancelled\n" and "still" not in said.stderr
     assert [pull["state"] for pull in road.emulator.pulls()] == ["closed"]
+
+
+def test_what_depends_on_a_merge_waits_for_it_in_the_local_branch(road: Road) -> None:
+    root, hub = road.checkout.root, road.emulator
+    second = {
+        "answers.json": whole(b_py="b = 1\n"),
+        "reviews.json": '{"summary": "", "findings": []}',
+    }
+    for name, text in second.items():
+        known = json.loads((root / name).read_text())
+        known["tasks"]["t2"] = [{"text": text}]
+        (root / name).write_text(json.dumps(known))
+    drop(road.checkout, "t2", files=["b.py"], depends_on=["t1"])
+    assert road.run().returncode == 8
+    hub.check(hub.tip("aifactory/t1"), "build", "success")
+    hub.review(1, "APPROVE")
+    road.checkout.git("commit", "--quiet", "--all", "--message", "mine")
+
+    assert road.run().returncode == 8
+    states = {one["task_id"]: one["state"] for one in road.tasks()}
+    assert states == {"t1": "done", "t2": "blocked"}
+    assert "waits until the local branch holds `t1`" in aifactory(road, "show", "t2").stdout
+    road.checkout.git("pull", "--quiet", "--rebase", "origin", "main")
+    assert road.run().returncode == 8
+    assert hub.git("show", "aifactory/t2:a.py") == b"a = 1\n"
+    assert [one["state"] for one in road.tasks()] == ["done", "ready"]

@@ -86,6 +86,10 @@ CHEATS: Mapping[str, Files] = {
     "a package that mends the code": {"tests/__init__.py": "from tests import mended\n",
                                       "tests/mended.py": "import calc\n\n\ndef mend():\n"
                                       "    calc.add = lambda a, b: a + b\n\n\nmend()\n"},
+    "a new test that mends the code while it runs": {
+        "tests/test_aaa.py": "import calc\n\n\ndef test_half_of_four():\n"
+        "    calc.add.__code__ = (lambda a, b: a + b).__code__\n"
+        "    assert calc.half(4) == 2\n"},
     "a greater mistake behind a smaller one": {
         "calc.py": GOOD.replace("a / 2", "a // 2"),
         TEST: TESTS.replace("approx(2.5)", "approx(2)")},

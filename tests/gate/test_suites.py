@@ -133,6 +133,9 @@ def test_cases_that_have_a_name_are_counted() -> None:
 
 def test_a_new_file_has_to_prove_something() -> None:
     assert lost("def test_a():\n    assert f(1) == 2\n", before="") == ""
+    mocked = "def test_a():\n    f(asked)\n    asked.assert_called_once_with(6, 2)\n"
+    assert lost(mocked, before="") == ""
+    assert lost("def test_a(page):\n    page.assert_text('Hello')\n", before="") == ""
     assert "whatever the code does" in lost("def test_a():\n    assert 1 == 1\n", before="")
     assert "is skipped" in lost("import pytest\n@pytest.mark.skip\ndef test_a(): ...\n", before="")
 

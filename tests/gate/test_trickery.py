@@ -12,6 +12,10 @@ TRICKS = {
         "class Any:\n    def __eq__(self, other):\n        return True\n",
         "is equal to everything",
     ),
+    "such a value in other words": (
+        "class Any:\n    def __eq__(self, other):\n        return bool(1)\n",
+        "is equal to everything",
+    ),
     "such a value in one line": (
         "def add(a, b):\n    return type('N', (), {'__eq__': lambda s, o: True})()\n",
         "is equal to everything",
@@ -78,6 +82,7 @@ def test_a_question_in_other_words_is_a_question(source: str) -> None:
 HONEST = {
     "money.py": "class Money:\n    def __eq__(self, other):\n"
     "        return isinstance(other, Money) and self.cents == other.cents\n",
+    "node.py": "class Node:\n    def __eq__(self, other):\n        return NotImplemented\n",
     "cli.py": "import sys\n\ndef main():\n    if sys.argv[1] == 'test':\n        return 0\n"
     "    sys.exit(main())\n",
     "settings.py": "import os\nDEBUG = getattr(os, 'sysconf', None)\nHOME = os.environ['HOME']\n",
