@@ -6,13 +6,6 @@ from dataclasses import dataclass, field
 
 from aifactory.edits.indentation import Shift
 
-TELLING = 16  # lines of a file that show a habit; in a shorter one all may be meant
-
-
-def shows_habit(text: str) -> bool:
-    """Whether a text is long enough for what all of it does to be a habit."""
-    return text.count("\n") >= TELLING
-
 
 @dataclass
 class Evidence:
@@ -20,10 +13,8 @@ class Evidence:
 
     plain: dict[int, str | None] = field(default_factory=dict)
     """Characters that stand where the files have plain ones; None where that is not clear."""
-    lost: set[str] = field(default_factory=set)
-    """Typographic characters of the files that the answer has in plain form."""
-    typographic_only: bool = False
-    """All that the answer adds has typographic quotes, and no plain ones."""
+    lost: set[tuple[str, str]] = field(default_factory=set)
+    """Typographic characters of the files that the answer has in plain form, and that form."""
     composed: bool = False
     """The answer takes letters and their accents apart, the files do not."""
     latin: bool = False
@@ -40,6 +31,8 @@ class Evidence:
     """The answer has the `a/` or `b/` of a diff in front of paths."""
     numbered: bool = False
     """The answer has numbers in front of the lines of a file."""
+    kept: set[str] = field(default_factory=set)
+    """Indentations of the files that the answer has as they are."""
     tabs: Shift | None = None
     """How the answer's tabs and spaces become the files'."""
 

@@ -144,6 +144,8 @@ def _less(said: str, shift: Shift) -> str | None:
 
 
 def _tabs(said: str, shift: Shift) -> str | None:
+    if "\t" in said:
+        return said  # as the file has it already
     count, rest = divmod(len(said), shift.size)
     return None if said.strip(" ") else "\t" * count + " " * rest
 

@@ -17,8 +17,9 @@ class Level(IntEnum):
     SPACE = 1  # and white space at the end of lines
     INDENT = 2  # and white space at their start
     LOOK = 3  # and characters that look alike
-    BYTES = 4  # and bytes that are no UTF-8
-    DRIFT = 5  # and some of the kept lines
+    DASH = 4  # and two dashes for a long one
+    BYTES = 5  # and bytes that are no UTF-8
+    DRIFT = 6  # and some of the kept lines
 
 
 _LOOKS = {
@@ -54,6 +55,11 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFC", text.translate(_LATIN).translate(LOOKS))
 
 
+def with_two_dashes(text: str) -> str:
+    """The text with two plain dashes for each long one."""
+    return text.replace("\u2014", "--")
+
+
 def fold_bytes(text: str) -> str:
     """The text in plain characters; bytes that were no UTF-8 become one mark."""
     return fold(_ODD.sub("\ufffd", text))
@@ -71,6 +77,10 @@ def _look(text: str) -> str:
     return fold(text).strip(_WHITE)
 
 
+def _dash(text: str) -> str:
+    return _look(with_two_dashes(text))
+
+
 def _bytes(text: str) -> str:
     return fold_bytes(text).strip(_WHITE)
 
@@ -80,6 +90,7 @@ KEYS: dict[Level, Callable[[str], str]] = {
     Level.SPACE: _strip_end,
     Level.INDENT: _strip,
     Level.LOOK: _look,
+    Level.DASH: _dash,
     Level.BYTES: _bytes,
     Level.DRIFT: _look,
 }
@@ -117,12 +128,18 @@ def plain_form(char: str, true: str, said: str) -> str | None:
     return next((form for form in forms if before + form + after in true), plain)
 
 
-def lost_looks(true: str, said: str) -> set[str]:
-    """The typographic characters of a line that another form of it has in plain form."""
-    if true.isascii():
+def gained_looks(true: str, said: str) -> set[tuple[str, str]]:
+    """The characters that only `said` has, and the plain forms that `true` has for them: that of
+    a dash between spaces with these.
+    """
+    if said.isascii():
         return set()
-    gone = {char for char in set(true) - set(said) if ord(char) in LOOKS}
-    return {char for char in gone if LOOKS[ord(char)] and LOOKS[ord(char)] in said}
+    found = {(char, plain_form(char, true, said)) for char in set(said) - set(true)}
+    return {(char, _spaced(char, form, said)) for char, form in found if form is not None}
+
+
+def _spaced(char: str, form: str, said: str) -> str:
+    return f" {form} " if form == "-" and f" {char} " in said else form
 
 
 def telling(text: str) -> bool:

@@ -10,7 +10,7 @@ from aifactory.edits.likeness import KEYS, Level, telling
 from aifactory.edits.refusals import already_there, ambiguous, no_lines, not_found
 from aifactory.edits.view import View
 
-_EXACT_LEVELS = (Level.EXACT, Level.SPACE, Level.INDENT, Level.LOOK, Level.BYTES)
+_EXACT_LEVELS = (Level.EXACT, Level.SPACE, Level.INDENT, Level.LOOK, Level.DASH, Level.BYTES)
 
 
 @dataclass(frozen=True)

@@ -71,11 +71,15 @@ def _places(blocks: list[Block], view: View, path: str) -> list[Place | Ambiguou
 def _spliced(
     blocks: list[Block], places: list[Place], view: View, path: str, evidence: Evidence
 ) -> str:
-    found = [
-        splice
-        for block, place in zip(blocks, places, strict=True)
-        for splice in splices(block, place, view, path, evidence)
-    ]
+    found: list[Splice] = []
+    refused: EditRefused | None = None
+    for block, place in zip(blocks, places, strict=True):
+        try:
+            found += splices(block, place, view, path, evidence)
+        except EditRefused as refusal:
+            refused = refused or refusal  # the others are read for what they show
+    if refused:
+        raise refused
     return view.spliced(_in_order(found, path))
 
 

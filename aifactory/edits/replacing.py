@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from aifactory.edits import escapes, typography
 from aifactory.edits.blocks import Block
 from aifactory.edits.evidence import Evidence
 from aifactory.edits.likeness import indent, telling
 from aifactory.edits.search_replace import marked
 from aifactory.edits.style import holds_odd_bytes, in_characters
-from aifactory.edits.typography import added_lines
 from aifactory.edits.view import View
 from aifactory.errors import EditRefused
 
@@ -25,8 +23,10 @@ def replaced(text: str, block: Block, path: str, evidence: Evidence) -> str | No
     if _is_foreign(new, old, text) or _is_outdented(new, text, at):
         return None
     evidence.exact_bytes |= holds_odd_bytes(old)
-    new = _in_characters(text, old, new, evidence, block, path)
-    new = _with_ends(text, old, new, at, f"{path}: edit {block.number}")
+    evidence.kept |= {"\t"} if "\n\t" in f"\n{old}" else set()
+    if not new.isascii():
+        new = in_characters(new, evidence, View(text), f"{path}: edit {block.number}")
+    new = _with_ends(text, old, new, at)
     if _is_there(text, old, new, at):
         raise EditRefused(
             f"{path}: edit {block.number} is in the file already, at line {_line(text, at)}",
@@ -78,7 +78,7 @@ def _line(text: str, at: int) -> int:
     return text.count("\n", 0, at) + 1
 
 
-def _with_ends(text: str, old: str, new: str, at: int, label: str) -> str:
+def _with_ends(text: str, old: str, new: str, at: int) -> str:
     """`new` with the line ends of the place, if it has others."""
     if "\n" not in new:
         return new
@@ -89,36 +89,7 @@ def _with_ends(text: str, old: str, new: str, at: int, label: str) -> str:
         crlf = old.count("\n") == old.count("\r\n")
     if crlf and "\r\n" not in new:
         return new.replace("\n", "\r\n")
-    bare = new.count("\n") - new.count("\r\n")
-    if crlf and bare and text.count("\n") == text.count("\r\n"):
-        raise EditRefused(
-            f"{label} adds lines with LF to a file that has none",
-            next_step="end the lines as the file does",
-        )
-    if not crlf and "\r\n" in new and "\r" not in old and "\r\n" not in text:
-        fresh = [line for line in added_lines(old, new) if line]
-        if not all(line.endswith("\r") for line in fresh):
-            return new
-        if new.count("\r\n") < new.count("\n"):
-            raise EditRefused(
-                f"{label} adds lines with CRLF to a file that has none",
-                next_step="end the lines as the file does",
-            )
-        return new.replace("\r\n", "\n")
     return new
-
-
-def _in_characters(
-    text: str, old: str, new: str, evidence: Evidence, block: Block, path: str
-) -> str:
-    """`new` in the characters of the file, where the answer strays from them elsewhere."""
-    label = f"{path}: edit {block.number}"
-    escapes.check_quotes(added_lines(old, new), text, label)
-    if new.isascii() and not evidence.lost and "&" not in new and "\\" not in new:
-        return new
-    view = View(text)
-    typography.check(added_lines(old, new), view, label, path, evidence)
-    return in_characters(new, evidence, view, label)
 
 
 def _is_foreign(new: str, old: str, text: str) -> bool:
@@ -131,7 +102,8 @@ def _is_foreign(new: str, old: str, text: str) -> bool:
         return True
     if "\t" not in text or "  " not in new:
         return False
-    view, depths = View(text), {indent(line) for line in added_lines(old, new)}
+    known = set(old.split("\n"))
+    view, depths = View(text), {indent(line) for line in new.split("\n") if line not in known}
     return any(depth and view.writes_otherwise(depth) for depth in depths)
 
 

@@ -11,7 +11,7 @@ from aifactory.edits.diff import changes, common_runs
 from aifactory.edits.elisions import leaves_out
 from aifactory.edits.escapes import as_entities, unescaped
 from aifactory.edits.evidence import Evidence
-from aifactory.edits.likeness import fold, fold_bytes, indent, is_decomposed
+from aifactory.edits.likeness import fold, fold_bytes, indent, is_decomposed, with_two_dashes
 from aifactory.edits.strays import Pairs, in_file_text
 from aifactory.edits.text import BOM, FileLine, join, split
 from aifactory.edits.view import View
@@ -34,15 +34,14 @@ def restore(old: str, step: Write, path: str, evidence: Evidence) -> str:
     after = _undressed(before, after, path, evidence)
     _check_elided(before, after, path)
     _check_form(before, after, path)
-    key = fold_bytes if "\ufffd" in step.text else fold
-    pairs = _pairs(before, after, lambda line: key(line).rstrip(_WHITE))
+    pairs = _alike(before, after)
     if not len(pairs) == len(before) == len(after):
         after = in_file_text(before, after, pairs, View(join(before)), path, evidence)
     else:
         after = [_composed(before[a], after[b]) for a, b in pairs]
     if [line.text for line in before] != [line.text for line in after]:
         after = _with_ends(before, after, pairs, path, evidence)
-    if not step.exact_end and after and not before[-1].end and _same_end(before, after):
+    if not step.exact_end and after and not before[-1].end:
         after[-1] = FileLine(after[-1].text, "")
     return mark + join(after)
 
@@ -80,8 +79,15 @@ def _composed(true: FileLine, said: FileLine) -> FileLine:
     return said
 
 
-def _same_end(before: list[FileLine], after: list[FileLine]) -> bool:
-    return before[-1].text == after[-1].text
+def _alike(before: list[FileLine], after: list[FileLine]) -> Pairs:
+    """Rows that are the same line but for how its characters look."""
+    texts = [line.text for line in after]
+    key = fold_bytes if any("\ufffd" in text for text in texts) else fold
+    pairs = _pairs(before, after, lambda line: key(line).rstrip(_WHITE))
+    if not any("\u2014" in text for text in texts):
+        return pairs
+    dashed = _pairs(before, after, lambda line: key(with_two_dashes(line)).rstrip(_WHITE))
+    return max(pairs, dashed, key=len)
 
 
 def _pairs(before: list[FileLine], after: list[FileLine], key: Callable[[str], str]) -> Pairs:
@@ -174,11 +180,6 @@ def _with_ends(
     differ = [(a, b) for a, b in pairs if before[a].end and after[b].end != before[a].end]
     differ = [(a, b) for a, b in differ if after[b].end]
     kinds = {line.end for line in before if line.end}
-    if not differ and kinds and told > kinds:
-        raise EditRefused(
-            f"{path}: new lines end otherwise than all lines of the file",
-            next_step="end the lines as the file does",
-        )
     if not differ or (len(told) != 1 and len(kinds) != 1):
         return after
     evidence.returns |= told == {"\r\n"}

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from aifactory.edits import typography
 from aifactory.edits.blocks import Block, Line
 from aifactory.edits.evidence import Evidence
 from aifactory.edits.indentation import NoShift
-from aifactory.edits.likeness import Level, bare
+from aifactory.edits.likeness import Level
 from aifactory.edits.match import Place, is_open
 from aifactory.edits.style import Style, style_of, text_in
 from aifactory.edits.text import BOM, FileLine
@@ -38,7 +37,6 @@ def splices(block: Block, place: Place, view: View, path: str, evidence: Evidenc
         )
     try:
         style = style_of(block, place, view, path, evidence)
-        _check_characters(block, style, view, path, evidence)
         return [_splice(run, style, block, view, path) for run in _runs(block, place, view, path)]
     except NoShift:
         raise EditRefused(
@@ -46,14 +44,6 @@ def splices(block: Block, place: Place, view: View, path: str, evidence: Evidenc
             f"at line {_first(place) + 1}, in no uniform way",
             next_step="copy the lines from the file with their indentation",
         ) from None
-
-
-def _check_characters(
-    block: Block, style: Style, view: View, path: str, evidence: Evidence
-) -> None:
-    added = [bare(line.text) for line in block.lines if line.mark == "+"]
-    fresh = [text for text in added if text not in style.known]
-    typography.check(fresh, view, f"{path}: edit {block.number}", path, evidence)
 
 
 def _first(place: Place) -> int:
@@ -143,11 +133,6 @@ def _ends(run: _Run, style: Style, block: Block, view: View, path: str) -> list[
     """
     said = ["\r\n" if line.text.endswith("\r") else "\n" for line in run.added]
     kinds = view.ends
-    if style.faithful and (foreign := _foreign(run, block, view)):
-        raise EditRefused(
-            f"{path}: edit {block.number} adds lines with {foreign} to a file that has none",
-            next_step="end the lines as the file does",
-        )
     if style.faithful and (block.old or not kinds):
         return said
     if len(kinds) > 1:
@@ -159,22 +144,6 @@ def _ends(run: _Run, style: Style, block: Block, view: View, path: str) -> list[
             next_step="give the lines with the line ends of the file, or the whole file",
         )
     return [next(iter(kinds), "\n")] * len(run.added)
-
-
-def _foreign(run: _Run, block: Block, view: View) -> str:
-    """The kind of line ends that added lines have and the file has not, "" if they have none such,
-    or if just that is what changes.
-    """
-    removed = {bare(line.text) for line in block.lines if line.mark == "-"}
-    open_end = run.high == len(view.lines) > 0 and not view.lines[-1].end
-    ended = run.added[: len(run.added) - open_end]
-    fresh = [line.text for line in ended if bare(line.text) not in removed and line.ended]
-    kinds = view.ends
-    if kinds == {"\n"} and fresh and all(text.endswith("\r") for text in fresh):
-        return "CRLF"
-    if kinds == {"\r\n"} and not all(text.endswith("\r") for text in fresh):
-        return "LF" if any(line.text.endswith("\r") for line in block.lines) else ""
-    return ""
 
 
 def _last(run: _Run, lines: list[FileLine], block: Block, view: View) -> Splice:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from aifactory.edits import kin, margins, names, paths
 from aifactory.edits.blocks import Delete, Edits, Rename, Step, Update, Write
-from aifactory.edits.evidence import Evidence, shows_habit
+from aifactory.edits.evidence import Evidence
 from aifactory.edits.indentation import NoShift, Shift, reindented
 from aifactory.edits.overlay import Overlay
 from aifactory.edits.patch import patched
@@ -15,7 +15,6 @@ from aifactory.edits.stale import Seen, ShownTree, settled
 from aifactory.edits.style import in_characters
 from aifactory.edits.text import decode, encode
 from aifactory.edits.tree import Tree
-from aifactory.edits.typography import adds_typographic_only, check_new
 from aifactory.edits.view import View
 from aifactory.errors import AttemptFailed, EditRefused, StaleBase
 from aifactory.model import sha256
@@ -53,11 +52,11 @@ def _check_count(steps: tuple[Step, ...], tree: Tree) -> None:
 
 def _overlay(steps: list[Step], tree: Tree, seen: Seen) -> Overlay:
     """The tree after all steps. What one shows of the answer's ways helps to read the others."""
-    evidence = Evidence(typographic_only=adds_typographic_only(steps))
+    evidence = Evidence()
     try:
         overlay = _after(steps, tree, seen, evidence)
     except AttemptFailed:
-        if not evidence.found:
+        if not evidence.found and not evidence.kept:
             raise
     else:
         if not evidence.found:
@@ -67,8 +66,14 @@ def _overlay(steps: list[Step], tree: Tree, seen: Seen) -> Overlay:
 
 def _after(steps: list[Step], tree: Tree, seen: Seen, evidence: Evidence) -> Overlay:
     overlay = Overlay(ShownTree(tree, seen))
+    failed: AttemptFailed | None = None
     for step in steps:
-        _carry_out(step, overlay, tree, evidence)
+        try:
+            _carry_out(step, overlay, tree, evidence)
+        except AttemptFailed as failure:
+            failed = failed or failure  # the others are read for what they show
+    if failed:
+        raise failed
     return overlay
 
 
@@ -133,14 +138,7 @@ def _write(step: Write, overlay: Overlay, tree: Tree, evidence: Evidence) -> Non
 def _fresh(step: Write, path: str, tree: Tree, evidence: Evidence) -> str:
     """The text of a new file, without the ways in which the answer strays elsewhere."""
     text = _undressed(step.text, path, evidence)
-    check_new(text, path, evidence)
-    trimmed = margins.trimmed(text)
-    if trimmed != text and not evidence.trails and shows_habit(text):
-        raise EditRefused(
-            f"{path}: every line ends with white space",
-            next_step="end the lines with what they say",
-        )
-    text = trimmed if evidence.trails else text
+    text = margins.trimmed(text) if evidence.trails else text
     if evidence.returns:
         text = text.replace("\r\n", "\n")
     elif evidence.feeds and "\r" not in text and kin.ends_in_crlf(path, tree):

@@ -24,10 +24,9 @@ from aifactory.edits.likeness import (
     Level,
     bare,
     folded_indent,
+    gained_looks,
     indent,
     is_decomposed,
-    lost_looks,
-    plain_form,
 )
 from aifactory.edits.match import Place
 from aifactory.edits.text import FileLine
@@ -35,8 +34,7 @@ from aifactory.edits.view import View
 from aifactory.errors import EditRefused
 
 _WHITE = " \t\r"
-_ACCENT = re.compile("[\u0300-\u036f]")
-_WIDE = 8  # spaces that a tab can hardly stand beside, if the answer turns spaces into tabs
+_WIDE = 4  # spaces that an answer which turns spaces into tabs does not leave as they are
 _QUOTES = frozenset("'\"")
 _HIGH = re.compile("[\u0080-\u00ff]")
 _ODD = re.compile("[\udc80-\udcff]")
@@ -82,6 +80,7 @@ def style_of(block: Block, place: Place, view: View, path: str, evidence: Eviden
         )
     if place.level >= Level.LOOK:
         _learn(told, evidence)
+    evidence.kept |= {white for line, true in told if (white := _kept(line.text, true.text))}
     trimmed = any(_trails(bare(line.text)) and not _trails(true.text) for line, true in pairs)
     faithful = all(
         line.text.endswith("\r") == (true.end == "\r\n") for line, true in pairs if true.end
@@ -104,6 +103,14 @@ def style_of(block: Block, place: Place, view: View, path: str, evidence: Eviden
         spaced=not any(line.text.startswith("\t") for line in block.lines),
         evidence=evidence,
     )
+
+
+def _kept(said: str, true: str) -> str:
+    """The kind of indentation that a line shows the answer to keep: a tab, two spaces, or none."""
+    white = indent(said)
+    if white != indent(true):
+        return ""
+    return "\t" if "\t" in white else "  " if len(white) >= _WIDE else ""
 
 
 def _unclear(told: _Told) -> frozenset[str]:
@@ -149,11 +156,16 @@ def _shift(block: Block, told: _Told, view: View, evidence: Evidence) -> Shift:
 def _learn(told: _Told, evidence: Evidence) -> None:
     """Note the characters that the answer has where the file has plain ones, and nowhere else."""
     for line, true in told:
-        for char in set(line.text) - set(true.text):
-            evidence.learn(char, plain_form(char, true.text, line.text))
-        evidence.lost |= lost_looks(true.text, line.text)
-        evidence.composed |= is_decomposed(line.text) and not is_decomposed(true.text)
+        learn(true.text, line.text, evidence)
         evidence.latin |= bool(_ODD.search(true.text)) and bool(_HIGH.search(line.text))
+
+
+def learn(true: str, said: str, evidence: Evidence) -> None:
+    """Note in which characters the answer strays from a line of the file."""
+    for char, form in gained_looks(true, said):
+        evidence.learn(char, form.strip() or form)
+    evidence.lost |= gained_looks(said, true)
+    evidence.composed |= is_decomposed(said) and not is_decomposed(true)
 
 
 def text_in(style: Style, line: Line, view: View, label: str) -> str:
@@ -162,7 +174,9 @@ def text_in(style: Style, line: Line, view: View, label: str) -> str:
         raise NoShift
     if line.text in style.known:
         return style.known[line.text]
-    text = in_characters(bare(line.text), style.evidence, view, label)
+    text = bare(line.text)
+    check_lost(text, view, label, style.evidence)
+    text = in_characters(text, style.evidence, view, label)
     if style.gained:
         text = text.removesuffix(style.gained)
     elif style.trimmed and _trails(text):
@@ -174,6 +188,17 @@ def text_in(style: Style, line: Line, view: View, label: str) -> str:
     return _in_tabs(text, style, view)
 
 
+def check_lost(text: str, view: View, label: str, evidence: Evidence) -> None:
+    """Raise EditRefused if a new line may hold a character of the file that other lines lost."""
+    for char, form in sorted(evidence.lost):
+        if form in text and char not in text and char in view.characters:
+            raise EditRefused(
+                f"{label} adds {form!r}: whether {char!r} is meant is not clear, "
+                "since other lines have the one for the other",
+                next_step=f"write {char!r} where the file has it",
+            )
+
+
 def in_characters(text: str, evidence: Evidence, view: View, label: str) -> str:
     """Text to be added in the characters of the file. Raises EditRefused if they are not clear."""
     if text.isascii():
@@ -182,11 +207,6 @@ def in_characters(text: str, evidence: Evidence, view: View, label: str) -> str:
         text = _plain(text, evidence, view, label)
     if evidence.composed:
         text = unicodedata.normalize("NFC", text)
-    elif _ACCENT.search(text) and is_decomposed(text) and not view.holds_decomposed:
-        raise EditRefused(
-            f"{label} adds letters with separate accents",
-            next_step="write letters with their accents as one character",
-        )
     if "\ufffd" in text and view.holds_odd_bytes and not view.holds("\ufffd"):
         raise EditRefused(f"{label} adds a replacement character (U+FFFD)")
     return in_latin(text, evidence, view, label) if view.holds_odd_bytes else text
@@ -227,13 +247,12 @@ def _in_tabs(text: str, style: Style, view: View) -> str:
     shift = style.evidence.tabs
     white = next((white for white in ("\t", "  ") if white in said), "")
     told = any(white in depth for depth in style.depths)
-    if not white or not text.strip(_WHITE):
+    other = "  " if white == "\t" else "\t"
+    if not white or not text.strip(_WHITE) or other in style.evidence.kept:
         return text
     if style.spaced and said not in style.depths and view.writes_otherwise(said):
         raise NoShift
-    other = " " * _WIDE if white == "\t" else "\t"
-    faithful = shift is None and any(other in depth for depth in style.depths)
-    if told or faithful or not view.is_foreign(white):
+    if told or not view.is_foreign(white):
         return text
     true = shifted(said, shift) if shift else None
     if true is None:

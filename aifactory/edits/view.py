@@ -8,8 +8,7 @@ from functools import cached_property
 from itertools import chain, islice
 from typing import NamedTuple
 
-from aifactory.edits.evidence import TELLING
-from aifactory.edits.likeness import KEYS, Level, indent, is_decomposed
+from aifactory.edits.likeness import KEYS, Level, indent
 from aifactory.edits.text import BOM, FileLine, join, split
 
 _MANY = 8  # places of a line that are looked at one by one
@@ -66,49 +65,23 @@ class View:
         return frozenset(line.end for line in self.lines if line.end)
 
     @cached_property
-    def _characters(self) -> frozenset[str]:
+    def characters(self) -> frozenset[str]:
+        """Every character that stood in the file at first."""
         return frozenset(chain.from_iterable(line.text for line in self.lines))
 
     def holds(self, char: str) -> bool:
-        return char in self._characters
-
-    def lines_with(self, char: str) -> int:
-        """How many lines have the character."""
-        return sum(char in line.text for line in self.lines)
-
-    def has(self, text: str) -> bool:
-        """Whether a line holds the text."""
-        return any(text in line.text for line in self.lines)
-
-    @cached_property
-    def holds_curled(self) -> bool:
-        """Whether there are typographic quotes."""
-        return any("\u2018" <= char <= "\u201f" for char in self._characters)
-
-    @cached_property
-    def holds_plain_quotes_only(self) -> bool:
-        return not self.holds_curled and (self.holds("'") or self.holds('"'))
+        return char in self.characters
 
     @cached_property
     def holds_odd_bytes(self) -> bool:
         """Whether some bytes are not UTF-8."""
-        return any("\udc80" <= char <= "\udcff" for char in self._characters)
+        return any("\udc80" <= char <= "\udcff" for char in self.characters)
 
     @cached_property
     def holds_letters(self) -> bool:
         """Whether there is something in UTF-8 beyond ASCII."""
         odd = {chr(code) for code in range(0xDC80, 0xDD00)} | {BOM, "\ufffd"}
-        return any(char > "\x7f" and char not in odd for char in self._characters)
-
-    @cached_property
-    def holds_decomposed(self) -> bool:
-        return any(is_decomposed(line.text) for line in self.lines)
-
-    @property
-    def shows_habit(self) -> bool:
-        """Whether there are enough lines; looks no further than at these."""
-        ended = (line for line in self.lines if line.end.endswith("\n"))
-        return len([*islice(ended, TELLING)]) == TELLING
+        return any(char > "\x7f" and char not in odd for char in self.characters)
 
     @property
     def text(self) -> str:
