@@ -151,7 +151,7 @@ def _fresh(step: Write, path: str, tree: Tree, evidence: Evidence) -> str:
             next_step="indent the new file as the others are",
         )
     if evidence.plain or evidence.composed:
-        return in_characters(text, evidence, View(""), path)
+        return in_characters(text, evidence, View(text), path)
     return text
 
 

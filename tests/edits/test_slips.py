@@ -249,3 +249,11 @@ def test_lines_that_are_added_in_the_files_own_tabs_stay() -> None:
 def test_a_long_dash_stands_for_two() -> None:
     hunk = " # a \u2014b\n-x = 1\n+x = 2  # c \u2014d\n"
     assert _result(_v4a(hunk), "# a --b\nx = 1\n") == "# a --b\nx = 2  # c --d\n"
+
+
+def test_a_new_file_with_marks_that_are_slips_elsewhere_is_refused() -> None:
+    patch = _v4a(" # a \u2013 b\n+x = 1\n").replace(
+        "*** End Patch", "*** Add File: n.py\n+# c \u2013 d\n*** End Patch"
+    )
+    with pytest.raises(EditRefused, match="not clear"):
+        apply(parse(patch), MemoryTree({"m.py": b"# a - b\n"}))
