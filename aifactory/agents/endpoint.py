@@ -28,6 +28,7 @@ from aifactory.agents.dialects import (
     NotUnderstood,
     Said,
     counted,
+    sendable,
     spoken,
 )
 from aifactory.errors import AifactoryError
@@ -168,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _read(dialect: Dialect, data: bytes) -> Asked:
     asked = _made(dialect.read, data)
-    return replace(asked, messages=tuple(map(_sendable, asked.messages)))
+    return replace(asked, messages=sendable(asked.messages))
 
 
 def _made(make: Callable[[Any], Some], data: bytes) -> Some:
@@ -180,9 +181,3 @@ def _made(make: Callable[[Any], Some], data: bytes) -> Some:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         said = f"{type(error).__name__}: {error}"
         raise NotUnderstood(f"no request for a model: {said}"[:500]) from error
-
-
-def _sendable(message: dict[str, Any]) -> dict[str, Any]:
-    """Some providers refuse an empty text beside calls."""
-    bare = message.get("tool_calls") and not message["content"]
-    return {**message, "content": None} if bare else message

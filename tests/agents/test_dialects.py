@@ -188,6 +188,30 @@ def test_tokens_are_counted_without_a_model(
     assert place.asked == [] and place.aside == ["how many tokens there are"]
 
 
+def test_a_talk_is_told_in_the_order_that_every_provider_takes(place: Place) -> None:
+    """As claude 2.1.197 says what skills there are, and codex what its developer wants."""
+    asks, tells = {"role": "user", "content": "do it"}, {"role": "system", "content": "a skill"}
+    calls = {"role": "assistant", "content": [
+        {"type": "tool_use", "id": "c1", "name": "look", "input": {}}]}  # fmt: skip
+    sees = {"role": "user", "content": [
+        {"type": "tool_result", "tool_use_id": "c1", "content": "seen"}]}  # fmt: skip
+    talk = [asks, tells, calls, sees, tells]
+    place.post("/v1/messages", {"system": "be good", "messages": talk})
+    developer = {"role": "developer", "content": "be quick"}
+    place.post("/v1/responses", {"instructions": "be good", "input": [developer, asks]})
+    first, second = (
+        [(one["role"], one["content"]) for one in asked.messages] for asked in place.asked
+    )
+    assert first == [
+        ("system", "be good"),
+        ("user", "do it\n\na skill"),
+        ("assistant", None),
+        ("tool", "seen"),
+        ("user", "a skill"),
+    ]
+    assert second == [("system", "be good\n\nbe quick"), ("user", "do it")]
+
+
 PNG = {"mimeType": "image/png", "data": "AA=="}
 BLOCK = {"type": "image", "source": {"type": "base64", "data": "AA=="}}
 LOOK = {"name": "look", "args": {}}

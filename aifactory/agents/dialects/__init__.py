@@ -8,6 +8,7 @@ from aifactory.agents.dialects.contents import Contents
 from aifactory.agents.dialects.counts import COUNTS, Count
 from aifactory.agents.dialects.messages import Messages
 from aifactory.agents.dialects.responses import Responses
+from aifactory.agents.dialects.turns import sendable
 
 DIALECTS: tuple[Dialect, ...] = (
     Chat(),
@@ -28,6 +29,7 @@ __all__ = [
     "NotUnderstood",
     "Said",
     "counted",
+    "sendable",
     "spoken",
 ]
 
