@@ -139,6 +139,12 @@ def shifted(said: str, shift: Shift) -> str | None:
     return _WAYS[shift.kind](said, shift)
 
 
+def unshifted(true: str, shift: Shift) -> str:
+    """The indentation that an answer with this way from tabs to spaces, or back, has for `true`."""
+    back = Shift({"tabs": "spaces", "spaces": "tabs"}[shift.kind], size=shift.size)
+    return shifted(true, back) or true
+
+
 def _less(said: str, shift: Shift) -> str | None:
     return said[len(shift.text) :] if said.startswith(shift.text) else None
 

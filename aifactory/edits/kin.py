@@ -17,8 +17,10 @@ def ends_in_crlf(path: str, tree: Tree) -> bool:
 
 
 def has_tabs(path: str, tree: Tree) -> bool | None:
-    """Whether those files indent lines with tabs; None if only some do, or none indents any."""
-    texts = _texts(path, tree)
+    """Whether the files with the extension of `path` indent lines with tabs; None if only some
+    do, none indents any, or there are none.
+    """
+    texts = _texts(path, tree) if _has_kin(path, tree) else []
     tabs, spaces = (any(white in data for data in texts) for white in (b"\n\t", b"\n  "))
     return tabs if tabs != spaces else None
 
@@ -28,10 +30,13 @@ def shuns_tabs(path: str, tree: Tree) -> bool:
 
     Of 513 new files of public projects with such kin, none was indented with tabs alone.
     """
-    ending = _ending(path)
-    texts = _texts(path, tree) if ending and ending in map(_ending, tree.paths()) else []
+    texts = _texts(path, tree) if _has_kin(path, tree) else []
     spaced = sum(b"\n  " in data for data in texts)
     return spaced >= _SURE and not any(b"\n\t" in data for data in texts)
+
+
+def _has_kin(path: str, tree: Tree) -> bool:
+    return bool(_ending(path)) and _ending(path) in map(_ending, tree.paths())
 
 
 def _texts(path: str, tree: Tree) -> list[bytes]:

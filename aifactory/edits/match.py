@@ -96,7 +96,7 @@ def _check_not_there(block: Block, view: View, low: int, high: int, path: str) -
 
 def _stands_around(block: Block, keys: list[str], low: int, high: int) -> bool:
     """Whether the block only adds, and its result is there with the place at its end or start."""
-    if not any(line.mark == "+" and telling(line.text) for line in block.lines):
+    if not any(line.mark == "+" and line.text.strip() for line in block.lines):
         return False
     new, size = [KEYS[Level.SPACE](line.text) for line in block.new], len(block.new)
     only_adds = size - len(block.old) == sum(line.mark == "+" for line in block.lines)

@@ -11,6 +11,7 @@ from aifactory.edits.match import Place, is_open
 from aifactory.edits.refusals import (
     Ambiguous,
     already_there,
+    ambiguous,
     not_at_end,
     one_sided,
     taken_by_others,
@@ -47,6 +48,8 @@ def check(block: Block, place: Place, view: View, path: str) -> None:
     if ends and place.rows[-1] != len(view.lines) - 1:
         raise not_at_end(block, path)
     if place.start != row:
+        if _stands(block.old, row, view, Level.INDENT):
+            raise ambiguous(block, view, [place.start, row], Level.INDENT, path)
         if _stands(block.new, row + block.delta, view) and _adds(block):
             raise already_there(block, view, row + block.delta, path)
         if _is_taken(block, row, place.start, view):
@@ -60,9 +63,9 @@ def _adds(block: Block) -> bool:
     return any(line.mark == "+" and telling(line.text) for line in block.lines)
 
 
-def _stands(lines: Sequence[Line], row: int, view: View) -> bool:
-    keys = view.keys(Level.SPACE)[max(0, row) : max(0, row) + len(lines)]
-    return keys == [KEYS[Level.SPACE](line.text) for line in lines]
+def _stands(lines: Sequence[Line], row: int, view: View, level: Level = Level.SPACE) -> bool:
+    keys = view.keys(level)[max(0, row) : max(0, row) + len(lines)]
+    return keys == [KEYS[level](line.text) for line in lines]
 
 
 def _is_taken(block: Block, row: int, found: int, view: View) -> bool:

@@ -131,11 +131,7 @@ def _check_form(before: list[FileLine], after: list[FileLine], path: str) -> Non
     if _is_reindented(old, new):
         return
     pairs = [(indent(after[b].text), indent(before[a].text)) for a, b in _same_words(before, after)]
-    tabs = _indents_with_tabs(old)
-    turned = {_width(true) for said, true in pairs if ("\t" in said) != ("\t" in true)}
-    kept = {_width(true) for said, true in pairs if said == true and ("\t" in true) == tabs}
-    throughout = bool(turned) and min(turned) > max(kept, default=0)
-    if throughout and (not kept or _indents_with_tabs(new) != tabs):
+    if any(_is_turned(pairs, tabs) for tabs in (True, False)):
         what = "tabs and spaces at the start of lines are not those of the file"
     elif as_entities("\n".join(new)) and not as_entities("\n".join(old)):
         what = "`<`, `>` and `&` are written as entities of HTML"
@@ -158,6 +154,13 @@ def _same_words(before: list[FileLine], after: list[FileLine]) -> Pairs:
     """Rows that are the same line but for its indentation; those that say something only."""
     pairs = _pairs(before, after, str.strip)
     return [(a, b) for a, b in pairs if before[a].text.strip()]
+
+
+def _is_turned(pairs: list[tuple[str, str]], tabs: bool) -> bool:
+    """Whether more lines lose their tabs, or spaces, than keep them; not counting narrower ones."""
+    turned = [_width(true) for said, true in pairs if ("\t" in said) != ("\t" in true) == tabs]
+    kept = [_width(true) for said, true in pairs if said == true and ("\t" in true) == tabs]
+    return bool(turned) and len(turned) > sum(width >= min(turned) for width in kept)
 
 
 def _width(white: str) -> int:
@@ -188,14 +191,18 @@ def _with_ends(
         end = kinds.pop()
         return [FileLine(line.text, end if line.end else "") for line in after]
     ends = {b: before[a].end for a, b in pairs}
+    there = {line.text: line.end for line in before if line.text.strip()}
+    fresh = [at for at in range(len(after)) if not ends.get(at) and after[at].end]
+    ends |= {b: _end_near(ends, b, there.get(after[b].text, ""), path) for b in fresh}
     return [
-        FileLine(line.text, (ends.get(at) or _end_near(ends, at, path)) if line.end else "")
-        for at, line in enumerate(after)
+        FileLine(line.text, ends.get(at, "") if line.end else "") for at, line in enumerate(after)
     ]
 
 
-def _end_near(ends: dict[int, str], at: int, path: str) -> str:
-    near = {ends.get(row, "") for row in range(at - 2 * _NEAR, at + 2 * _NEAR + 1)} - {""}
+def _end_near(ends: dict[int, str], at: int, there: str, path: str) -> str:
+    """The end of the lines around a new one, and of the same line if the file has it: `there`."""
+    near = {ends.get(row, "") for row in range(at - 2 * _NEAR, at + 2 * _NEAR + 1)}
+    near = (near | {there}) - {""}
     if len(near) != 1:
         raise EditRefused(
             f"{path}: line ends are mixed in the file, and the answer has one kind only",

@@ -143,9 +143,10 @@ def _fresh(step: Write, path: str, tree: Tree, evidence: Evidence) -> str:
         text = text.replace("\r\n", "\n")
     elif evidence.feeds and "\r" not in text and kin.ends_in_crlf(path, tree):
         text = text.replace("\n", "\r\n")
-    if evidence.tabs and kin.has_tabs(path, tree) is (evidence.tabs.kind == "tabs"):
+    tabs = kin.has_tabs(path, tree)
+    if evidence.tabs and tabs is (evidence.tabs.kind == "tabs"):
         text = _indented_as(text, path, evidence.tabs)
-    elif "\n\t" in text and kin.shuns_tabs(path, tree):
+    elif "\n\t" in text and (kin.shuns_tabs(path, tree) or (evidence.tabs and not tabs)):
         raise EditRefused(
             f"{path}: lines begin with tabs, and in the other files of its kind with spaces",
             next_step="indent the new file as the others are",

@@ -18,6 +18,7 @@ from aifactory.edits.indentation import (
     reindented,
     shift_of,
     shifted,
+    unshifted,
 )
 from aifactory.edits.likeness import (
     LOOKS,
@@ -183,6 +184,7 @@ def text_in(style: Style, line: Line, view: View, label: str) -> str:
         if style.uneven or (style.shift == SAME and not text.strip(_WHITE)):
             raise margins.uneven(label)
         text = text.rstrip(_WHITE)
+    _check_depth(indent(text), style, view)
     if style.shift != SAME:
         return reindented(text, style.shift)
     return _in_tabs(text, style, view)
@@ -197,6 +199,20 @@ def check_lost(text: str, view: View, label: str, evidence: Evidence) -> None:
                 "since other lines have the one for the other",
                 next_step=f"write {char!r} where the file has it",
             )
+
+
+def _check_depth(said: str, style: Style, view: View) -> None:
+    """Raise NoShift if tabs and spaces of the answer are not the file's, and the file has several
+    indentations, itself perhaps among them, that the answer would write so.
+    """
+    shift = style.evidence.tabs if style.shift == SAME else style.shift
+    if shift is None or not shift.size or not said:
+        return
+    could = {depth for depth in view.depths if unshifted(depth, shift) == said}
+    if said in view.depths and said not in style.depths:
+        could.add(said)
+    if len(could | {shifted(said, shift)}) > 1:
+        raise NoShift
 
 
 def in_characters(text: str, evidence: Evidence, view: View, label: str) -> str:

@@ -155,3 +155,27 @@ def test_words_at_the_end_for_lines_that_are_left_out(line: str) -> None:
     text = "".join(f"{text}\n" for text in [*CHANGED.splitlines()[:6], line])
     with pytest.raises(EditRefused, match="left out"):
         outcome(whole(text), {"m.py": FILE})
+
+
+def test_a_depth_that_could_be_two_in_a_file_with_tabs_and_spaces_is_refused() -> None:
+    file = "f {\n\ta(b,\n\t    c);\n\td\n\t\te\n}\n"
+    hunk = " f {\n-    a(b,\n+    A(b,\n+        x,\n         c);\n     d\n"
+    with pytest.raises(EditRefused, match="in no uniform way"):
+        outcome(f"*** Begin Patch\n*** Update File: m.c\n@@\n{hunk}*** End Patch\n", {"m.c": file})
+    plain = file.replace("\t    c", "\t\tc")
+    changed = plain.replace("a(b,", "A(b,\n\t\tx,")
+    answer = f"*** Begin Patch\n*** Update File: m.c\n@@\n{hunk}*** End Patch\n"
+    assert outcome(answer, {"m.c": plain}) == {"m.c": changed}
+
+
+def test_spaces_that_become_tabs_in_a_file_with_both_beside_a_change_are_refused() -> None:
+    file = "f {\n\ta(b,\n    c);\n\t\te\n    d;\n}\n"
+    with pytest.raises(EditRefused, match="tabs and spaces at the start of lines"):
+        outcome(whole(file.replace("    ", "\t").replace("e", "E"), "m.c"), {"m.c": file})
+
+
+def test_a_moved_line_keeps_its_line_end_or_is_refused() -> None:
+    file = "".join(f"a{at}\n" for at in range(9)) + "x\r\n" + "y\r\n" * 3
+    moved = file.replace("x\r\n", "").replace("a1\n", "a1\nx\n").replace("\r", "")
+    with pytest.raises(EditRefused, match="line ends are mixed"):
+        outcome(whole(moved), {"m.py": file})

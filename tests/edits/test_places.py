@@ -138,3 +138,11 @@ def test_an_edit_whose_result_ends_at_its_place_is_made_already() -> None:
     assert _result(answer, block) == made
     with pytest.raises(EditRefused, match="in the file already"):
         _result(answer, made)
+
+
+def test_a_number_speaks_against_a_twin_that_is_indented_otherwise() -> None:
+    file = "if a:\n    x\n    z\nend\n" + "# \n" * 9 + "x\nz\nend\n"
+    hunk = "     x\n+    y\n     z\n"
+    assert _result(_diff("@@ -2,2 +2,3 @@\n", hunk), file).startswith("if a:\n    x\n    y\n")
+    with pytest.raises(EditRefused, match="fits 2 places"):
+        _result(_diff("@@ -14,2 +14,3 @@\n", hunk), file)
