@@ -68,12 +68,13 @@ def test_on_a_terminal_run_shows_the_live_view(shop: Shop) -> None:
         line, cwd=shop.checkout.root, env=shop.environment(), stdout=subprocess.PIPE, stderr=other
     ) as process:
         os.close(other)
+        said = b""
+        with suppress(OSError):  # the end of a terminal that nobody writes to any more
+            while piece := os.read(main, 100_000):
+                said += piece
         assert process.stdout and process.stdout.read() == b""
-    shown = ""
-    with suppress(OSError):  # the end of a terminal that nobody writes to any more
-        while piece := os.read(main, 100_000):
-            shown += piece.decode()
     os.close(main)
+    shown = said.decode()
     assert process.returncode == 8
     assert "1 waiting for your approval, $0.00" in shown and "{" not in shown
 
