@@ -16,7 +16,7 @@ from aifactory.mcp.messages import plain
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
-MOST_SECONDS, MOST_RULES = 1.0, 20_000  # for one call; rules that are applied
+MOST_SECONDS, MOST_RULES = 1.0, 20_000  # of computing for one call; rules that are applied
 DEEPEST = 150  # rules within each other; Python's own end of that is a panic of a library in Rust
 MOST_SAID = 500  # characters
 # A hostile pattern tries for ever, unique items are compared each with each, and what others have
@@ -70,7 +70,7 @@ class _Purse:
     """What one check may take."""
 
     def __init__(self) -> None:
-        self._until = time.monotonic() + MOST_SECONDS
+        self._until = time.thread_time() + MOST_SECONDS
         self._rules, self._depth = 0, 0
 
     @contextmanager
@@ -78,7 +78,8 @@ class _Purse:
         """For every rule. Raises Undecided where that is too much."""
         self._rules, self._depth = self._rules + 1, self._depth + 1
         try:
-            if self._rules > MOST_RULES or self._depth > DEEPEST or time.monotonic() > self._until:
+            over = self._rules > MOST_RULES or self._depth > DEEPEST
+            if over or time.thread_time() > self._until:
                 raise Undecided
             yield
         finally:

@@ -23,7 +23,7 @@ from aifactory.sandbox import Talk
 VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 MOST_MESSAGES = 10_000  # that a server may send while it is asked one thing
 MOST_PAGES, MOST_TOOLS = 100, 1000
-POLL_SECONDS, HOLD_SECONDS, CLOSE_SECONDS = 0.2, 5.0, 1.0
+POLL_SECONDS, HOLD_SECONDS, CLOSE_SECONDS = 0.2, 20.0, 1.0
 NO_SUCH_METHOD = -32601
 CHANGED = "notifications/tools/list_changed"
 

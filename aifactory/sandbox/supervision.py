@@ -18,6 +18,7 @@ from aifactory.sandbox.spec import Limits, Sink
 from aifactory.sandbox.talk import Talk
 
 GRACE_SECONDS = 3.0
+END_SECONDS = 30.0  # what was killed may still wait for a slow disk
 TICK_SECONDS = 0.2
 CHUNK = 65_536
 KilledBy = Literal["none", "deadline", "output", "memory", "disk", "shutdown"]
@@ -83,10 +84,10 @@ class Supervision:
                     self._cut()
                     if elapsed > kill_at:
                         self._kill()
-                    if elapsed > kill_at + GRACE_SECONDS:
+                    if elapsed > kill_at + END_SECONDS:
                         raise SandboxUnusable("a killed cage does not end; see `ps`")
             self._cut()
-            ending.returncode = self._process.wait(GRACE_SECONDS)
+            ending.returncode = self._process.wait(END_SECONDS)
         finally:
             self._close()
         ending.seconds = time.monotonic() - started
