@@ -7,7 +7,7 @@ import re
 from aifactory.model import CommandRecord, sha256
 
 _LISTED = (
-    r"(?:FAILED|ERROR) ([^\s:]+(?:::[^\s\[]+(?:\[.*?\])?)?)(?: - .*)?",  # pytest
+    r"(?:FAILED|ERROR) (?!\()([^\s:]+(?:::[^\s\[]+(?:\[.*?\])?)?)(?: - .*)?",  # pytest
     r"(?:FAIL|ERROR): (\S+ \([\w.]+\))",  # unittest
     r"--- FAIL: (\S+).*",  # go
     r"test (\S+) \.\.\. FAILED",  # cargo

@@ -7,7 +7,7 @@ has to be green with the base's own tests as well, as far as a runner names them
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
@@ -69,7 +69,7 @@ class FormerTests:
             except EditRefused:  # a file where a directory was
                 return None
             there = replace(room, repository=inside)
-            found = list(_losses(room, there, tree, altered=any(former.values())))
+            found = list(_losses(room, there, tree, former))
         unasked = [one for one in found if not one.asked]
         shown = unasked or found
         verdict = verdict_at(
@@ -88,17 +88,24 @@ class FormerTests:
 def _former(room: Room) -> dict[str, Entry | None]:
     """The files of tests that the task does not name, as they were; None for a new one.
 
-    A new one that the task names goes, too, where nothing else that it names may need it.
+    New ones stay where a test that the task names was altered, since that may need them.
     """
     sides = {path: before for path, (before, _) in room.changed.items() if is_of_tests(path)}
     asked = {path for path in sides if named(path, room.task.files)}
-    kept = asked if any(sides[path] for path in asked) else frozenset()
+    new = {path for path, old in sides.items() if old is None}
+    kept = asked | new if asked - new else frozenset()
     return {path: old for path, old in sides.items() if path not in kept}
 
 
-def _losses(room: Room, inside: Room, tree: str, *, altered: bool) -> Iterator[Loss]:
-    """New files alone can only hide what was red before."""
+def _losses(
+    room: Room, inside: Room, tree: str, former: Mapping[str, Entry | None]
+) -> Iterator[Loss]:
+    """New files alone can only hide what was red before; a command that asks for one needs it."""
+    altered = any(former.values())
+    new = [path for path, old in former.items() if old is None]
     for command in _commands(room):
+        if any(_asks_for(command, path) for path in new):
+            continue
         if not altered and run_on_base(room, command).ok:
             continue
         record, failed = _failing(inside, tree, command)
@@ -109,6 +116,12 @@ def _losses(room: Room, inside: Room, tree: str, *, altered: bool) -> Iterator[L
         excuses = _missing_ones_are_meant(room.task, record)
         asked = excuses or (not red and all(_is_meant(room.task, test) for test in failed))
         yield Loss(command, tuple(sorted(red or failed)), record, asked)
+
+
+def _asks_for(command: str, path: str) -> bool:
+    """Whether a command names a file: by its path or, as a module, by its name."""
+    stem = re.escape(PurePosixPath(path).stem)
+    return re.search(rf"(?<!\w){stem}(?!\w)", command) is not None
 
 
 def _failing(inside: Room, tree: str, command: str) -> tuple[CommandRecord, frozenset[str]]:

@@ -53,6 +53,11 @@ def _is_pytest(words: Sequence[str]) -> bool:
     return named and not quiet and _SHOWING.isdisjoint(words)
 
 
+def _is_node(words: Sequence[str]) -> bool:
+    told = not any(word.startswith("--test-reporter") for word in words)
+    return words[0] == "node" and "--test" in words and told
+
+
 def _of_pytest(output: str) -> Result | None:
     found = list(_PYTEST.finditer(output))
     if not found:
@@ -89,5 +94,5 @@ def _sum(told: Mapping[str, int], *names: str) -> int:
 RUNNERS = (
     Runner("pytest", _is_pytest, _of_pytest),
     Runner("unittest", lambda words: _is_module(words, "unittest"), _of_unittest),
-    Runner("node", lambda words: words[0] == "node" and "--test" in words, _of_node),
+    Runner("node", _is_node, _of_node),
 )

@@ -35,7 +35,8 @@ def test_a_runner_tells_its_result(command: str, output: str, result: Result | N
 
 
 @pytest.mark.parametrize(
-    "command", ["make test", "pytest --co", "pytest -qq", "python test.py", "node web/sum.js"]
+    "command",
+    ["make test", "pytest --co", "pytest -qq", "python t.py", "node --test --test-reporter=dot"],
 )
 def test_what_is_no_run_of_tests_is_not_asked(command: str) -> None:
     assert runner_of(command) is None
@@ -73,6 +74,12 @@ def test_unittest_that_skips_is_told(make_quick_room: MakeRoom) -> None:
                 "python -m unittest") == ""  # fmt: skip
 
 
+def test_a_runner_that_is_quiet_by_its_settings_is_believed(make_quick_room: MakeRoom) -> None:
+    settings = {"pytest.ini": "[pytest]\naddopts = -q\n"}
+    before = {"calc.py": WRONG, "test_calc.py": UNIT} | settings
+    assert said(make_quick_room, before, {"calc.py": RIGHT}, "python -m pytest -q") == ""
+
+
 SUM = "function add(a, b) {\n  return a - b;\n}\n\nmodule.exports = { add };\n"
 TESTED = """const test = require("node:test");
 const assert = require("node:assert");
@@ -88,5 +95,9 @@ def test_a_file_that_ends_before_its_tests_is_told(make_quick_room: MakeRoom) ->
     ended = "(() => process.exit(0))();\n" + SUM
     told = said(make_quick_room, before, {"web/sum.js": ended}, "node --test web/")
     assert "`node --test web/` ran 1 tests, and 2 without the change" in told
+    hidden = "process['ex' + 'it'](0);\n" + SUM
+    assert "ran 1 tests" in said(
+        make_quick_room, before, {"web/sum.js": hidden}, "node --test web/"
+    )
     honest = SUM.replace("a - b", "a + b") + "if (require.main === module) process.exit(0);\n"
     assert said(make_quick_room, before, {"web/sum.js": honest}, "node --test web/") == ""

@@ -153,6 +153,16 @@ def test_a_name_that_the_task_changes_may_be_gone(judge: Judge) -> None:
     assert not judge(renamed).ok
 
 
+@pytest.mark.parametrize(
+    "command", ["python -m unittest tests.test_more", "python -m pytest -q tests/test_more.py"]
+)
+def test_acceptance_may_ask_for_a_test_that_is_to_be_written(command: str, judge: Judge) -> None:
+    more = "import unittest\n\nfrom calc import half\n\n\nclass TestHalf(unittest.TestCase):\n"
+    more += "    def test_half(self):\n        self.assertEqual(half(4), 2)\n"
+    found = judge({"calc.py": GOOD, "tests/test_more.py": more}, acceptance_commands=[command])
+    assert found.ok, found.evidence()
+
+
 def test_the_owners_script_counts_as_well(make_quick_room: MakeRoom) -> None:
     script = {"scripts/verify.sh": f"exec {SUITE}\n"}
     base = make_quick_room(BASE | script).tree
