@@ -188,6 +188,33 @@ def test_tokens_are_counted_without_a_model(
     assert place.asked == [] and place.aside == ["how many tokens there are"]
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (
+            "/v1/chat/completions",
+            {
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"schema": {"type": "array"}},
+                }
+            },
+        ),
+        ("/v1/chat/completions", {"response_format": {"type": "json_object"}}),
+        (
+            "/v1/responses",
+            {"text": {"format": {"type": "json_schema", "schema": {"type": "array"}}}},
+        ),
+    ],
+)
+def test_a_form_is_told_in_openais_dialects(place: Place, path: str, body: dict[str, Any]) -> None:
+    asks = [{"role": "user", "content": "list them"}]
+    assert place.post(path, {"messages": asks, "input": asks, **body})[0] == 200
+    system, _ = place.asked[0].messages
+    assert system["content"].startswith("Answer with one JSON value")
+    assert ('{"type": "array"}' in system["content"]) == ("array" in json.dumps(body))
+
+
 def test_a_talk_is_told_in_the_order_that_every_provider_takes(place: Place) -> None:
     """As claude 2.1.197 says what skills there are, and codex what its developer wants."""
     asks, tells = {"role": "user", "content": "do it"}, {"role": "system", "content": "a skill"}

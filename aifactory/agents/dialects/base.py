@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -100,6 +101,26 @@ def _part(part: object) -> str:
             return left_out(kind)
         case _:
             raise NotUnderstood(f"a part of a message is no text: {str(part)[:80]}")
+
+
+def form(schema: object) -> str:
+    """What a model is told where its answer must be JSON: not every provider has a switch."""
+    by = f" It must be valid by this JSON schema: {json.dumps(schema)}" if schema else ""
+    return f"Answer with one JSON value and nothing else.{by}"
+
+
+def formed(wanted: Any) -> list[dict[str, Any]]:
+    """The same as a message, for what OpenAI's dialects ask for; none for text."""
+    match wanted:
+        case {"type": "json_schema", "json_schema": {"schema": schema}}:
+            told = form(schema)
+        case {"type": "json_schema", "schema": schema}:
+            told = form(schema)
+        case {"type": "json_object"}:
+            told = form(None)
+        case _:
+            return []
+    return [{"role": "system", "content": told}]
 
 
 def left_out(kind: str) -> str:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from aifactory.agents.dialects.base import MODEL, Asked, Body, Event, Said, Usual, text_of
+from aifactory.agents.dialects.base import MODEL, Asked, Body, Event, Said, Usual, formed, text_of
 
 KEPT = ("role", "tool_calls", "tool_call_id", "name")
 
@@ -15,7 +15,7 @@ class Chat(Usual):
     path = "/chat/completions"
 
     def read(self, body: Body) -> Asked:
-        messages = tuple(map(_message, body["messages"]))
+        messages = (*formed(body.get("response_format")), *map(_message, body["messages"]))
         tools = tuple(one for one in body.get("tools") or () if one["type"] == "function")
         return Asked(messages, tools, bool(body.get("stream")))
 

@@ -16,6 +16,7 @@ from aifactory.agents.dialects.base import (
     Said,
     arguments_of,
     call,
+    form,
     left_out,
     text_of,
     tool,
@@ -128,13 +129,10 @@ def _text(content: Any) -> str:
 
 
 def _form(body: Body) -> str:
-    """What a model is told where its answer must be JSON: other providers have other switches."""
     config = body.get("generationConfig") or {}
     if config.get("responseMimeType") != JSON:
         return ""
-    schema = config.get("responseJsonSchema") or _plain(config.get("responseSchema"))
-    by = f" It must be valid by this JSON schema: {json.dumps(schema)}" if schema else ""
-    return f"Answer with one JSON value and nothing else.{by}"
+    return form(config.get("responseJsonSchema") or _plain(config.get("responseSchema")))
 
 
 def _parameters(declared: Body) -> object:

@@ -15,6 +15,7 @@ from aifactory.agents.dialects.base import (
     Said,
     Usual,
     call,
+    formed,
     text_of,
     tool,
 )
@@ -30,6 +31,7 @@ class Responses(Usual):
         given = body["input"]
         items = [{"role": "user", "content": given}] if isinstance(given, str) else given
         messages = [{"role": "system", "content": text_of(body.get("instructions"))}]
+        messages += formed((body.get("text") or {}).get("format"))
         for item in items:
             _add(messages, item)
         tools = tuple(
