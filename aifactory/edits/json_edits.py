@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,9 @@ from aifactory.edits.paths import tidy
 from aifactory.errors import AnswerUnusable
 
 _STRING_OR_COMMA = re.compile(r'"(?:[^"\\]|\\.)*+"?|,(?=\s*+[\]}])', re.DOTALL)
+_PYTHON = re.compile(r"[\s{\[]+'")
+_LONGEST = 200_000  # letters of a value of Python; reading more takes too long
+_QUOTES = 8  # quotes without a backslash that are mended
 _KEYS = ("edits", "writes")
 _MANY = 8  # different objects after which no further one is compared
 
@@ -29,12 +33,23 @@ def parse(answer: str) -> tuple[list[Step], str]:
             + _where(answer),
             next_step="answer with one JSON object only",
         )
-    if len(distinct) > 1:
-        raise AnswerUnusable(
-            f"{len(distinct)} different JSON objects: which one counts is not clear",
-            next_step="answer with one JSON object only",
-        )
-    return _steps(distinct[0]), _summary(distinct[0])
+    steps = [step for value in distinct for step in _steps(value)]
+    _check_apart([_steps(value) for value in distinct])
+    return steps, _summary(distinct[0])
+
+
+def _check_apart(objects: list[list[Step]]) -> None:
+    """Raise if two objects do more to one file than to replace texts in it."""
+    known: dict[str, bool] = {}
+    for steps in objects:
+        now = {step.path: isinstance(step, Update) for step in steps}
+        now |= {step.path: False for step in steps if not isinstance(step, Update)}
+        if any(not (known[path] and now[path]) for path in known.keys() & now.keys()):
+            raise AnswerUnusable(
+                f"{len(objects)} different JSON objects: which one counts is not clear",
+                next_step="answer with one JSON object only",
+            )
+        known |= now
 
 
 def _candidates(answer: str) -> Iterator[Mapping[str, Any]]:
@@ -49,12 +64,18 @@ def _candidates(answer: str) -> Iterator[Mapping[str, Any]]:
         start = match.end() - 1
         length = _extent(answer, start)
         if not length:
+            if _OURS.search(answer, start):
+                raise AnswerUnusable(
+                    "the last JSON object is never closed, the answer seems cut off",
+                    next_step="answer with one JSON object only",
+                )
             return
         if (value := _load(answer[start : start + length])) is not None:
             yield value
         at = start + length
 
 
+_OURS = re.compile(r'"(?:edits|writes|op)"\s*:')
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[{}\[\]]', re.DOTALL)
 
 
@@ -91,8 +112,33 @@ def _decode(text: str) -> Any:
     try:
         return json.loads(text, strict=False, object_pairs_hook=_unique)
     except json.JSONDecodeError:
+        if _PYTHON.match(text) and len(text) <= _LONGEST:
+            return _literal(text)
         tidied = _STRING_OR_COMMA.sub(lambda m: "" if m[0] == "," else m[0], text)
-        return json.loads(tidied, strict=False, object_pairs_hook=_unique)
+        return _requoted(tidied)
+
+
+def _literal(text: str) -> Any:
+    """A value that is written as Python writes it, in single quotes."""
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, MemoryError):
+        raise ValueError("not a value of Python") from None
+
+
+def _requoted(text: str) -> Any:
+    """A value with a few quotes in its texts that lack their backslash: what follows them cannot
+    follow a text. Raises JSONDecodeError.
+    """
+    for _ in range(_QUOTES):
+        try:
+            return json.loads(text, strict=False, object_pairs_hook=_unique)
+        except json.JSONDecodeError as error:
+            before, rest = text[: error.pos].rstrip(), text[error.pos :]
+            if not before.endswith('"') or rest[:1] in ("", '"', ",", ":", "}", "]"):
+                raise
+            text = before[:-1] + '\\"' + text[len(before) :]
+    return json.loads(text, strict=False, object_pairs_hook=_unique)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

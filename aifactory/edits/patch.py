@@ -8,7 +8,7 @@ from itertools import pairwise
 from aifactory.edits import numbers, replacing
 from aifactory.edits.blocks import Block, Update
 from aifactory.edits.evidence import Evidence
-from aifactory.edits.likeness import KEYS, Level
+from aifactory.edits.likeness import KEYS, Level, telling
 from aifactory.edits.match import Place, find
 from aifactory.edits.refusals import Ambiguous
 from aifactory.edits.rewrite import splices
@@ -32,6 +32,19 @@ def patched(text: str, update: Update, path: str, evidence: Evidence) -> str:
         except EditRefused:
             return _one_by_one(text, blocks, path, evidence, view)  # one may build on another
     return _one_by_one(text, blocks, path, evidence)
+
+
+def agrees(text: str, update: Update) -> bool:
+    """Whether all that the update says of a file, and it says something, stands in this text."""
+    view = View(text)
+    return all(_agrees(block, text, view) for block in update.blocks)
+
+
+def _agrees(block: Block, text: str, view: View) -> bool:
+    if block.literal is not None:
+        return telling(block.literal[0]) and block.literal[0] in text
+    keys = [KEYS[Level.EXACT](line.text) for line in block.old]
+    return any(map(telling, keys)) and bool(view.places(keys, Level.EXACT))
 
 
 def _at_once(view: View, blocks: list[Block], path: str, evidence: Evidence) -> str:

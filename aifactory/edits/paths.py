@@ -49,7 +49,7 @@ def resolve(path: str, tree: Tree, *, prefixed: bool) -> str:
     """
     if tree.read(path) is not None:
         return path
-    others = [other for other in _spellings(path) if tree.read(other) is not None]
+    others = [path[2:]] if path[:2] in ("a/", "b/") and tree.read(path[2:]) is not None else []
     if not others:
         wanted = unicodedata.normalize("NFC", path)
         others = [p for p in tree.paths() if unicodedata.normalize("NFC", p) == wanted]
@@ -66,9 +66,19 @@ def _is_stray(path: str, tree: Tree, prefixed: bool) -> bool:
     return strays and (prefixed or not slash or bool(known))
 
 
-def _spellings(path: str) -> Iterable[str]:
-    if path[:2] in ("a/", "b/"):
-        yield path[2:]
+def spellings(path: str, tree: Tree) -> list[str]:
+    """Files that a name which is not in the tree may stand for: with another case of letters,
+    with its first folders, or without one that there is not.
+    """
+    known = list(tree.paths())
+    found = [other for other in known if other.casefold() == path.casefold()]
+    folder, _, _ = path.rpartition("/")
+    if not any(folder and other.startswith(f"{folder}/") for other in known):
+        found += [other for other in known if other.endswith(f"/{path}")]
+    first, _, below = path.partition("/")
+    if below in known and not any(other.startswith(f"{first}/") for other in known):
+        found.append(below)
+    return found
 
 
 def nearest(path: str, tree: Tree) -> str:

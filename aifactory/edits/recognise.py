@@ -14,7 +14,7 @@ _V4A = re.compile(r"^[ \t]*\*\*\* (?:Begin Patch|(?:Update|Add|Delete) File: )",
 _SEARCH = re.compile(r"^[ \t]*<{5,9} ?SEARCH\b", re.MULTILINE)
 _UDIFF = re.compile(r"^(?:diff --git |--- \S.*\n\+\+\+ \S|@@ -\d+(?:,\d+)? \+\d)", re.MULTILINE)
 _JSON = re.compile(r"^[ \t]*+(?:[{\[]|```(?:json\w*+)?[ \t\r]*+\n\s*+[{\[])", re.MULTILINE)
-_JSON_KEY = re.compile(r'"(?:writes|edits|op|path)"\s*:')
+_JSON_KEY = re.compile(r"""(["'])(?:writes|edits|op|path)\1\s*:""")
 _PATTERNS: tuple[tuple[re.Pattern[str], Format], ...] = (
     (_V4A, "v4a"),
     (_SEARCH, "search_replace"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
+from itertools import pairwise
 
 from aifactory.edits import margins
 from aifactory.edits.blocks import Write
@@ -13,12 +14,11 @@ from aifactory.edits.escapes import as_entities, unescaped
 from aifactory.edits.evidence import Evidence
 from aifactory.edits.likeness import fold, fold_bytes, indent, is_decomposed, with_two_dashes
 from aifactory.edits.strays import Pairs, in_file_text
-from aifactory.edits.text import BOM, FileLine, join, split
+from aifactory.edits.text import BOM, FileLine, end_between, join, split
 from aifactory.edits.view import View
 from aifactory.errors import EditRefused
 
 _ELIDED = 2  # lines that must go where a line of dots comes, for the dots to stand for them
-_NEAR = 3  # lines around a new one whose ends must agree, where a file mixes them
 _WHITE = " \t\r"
 
 
@@ -190,22 +190,18 @@ def _with_ends(
     if len(kinds) == 1:
         end = kinds.pop()
         return [FileLine(line.text, end if line.end else "") for line in after]
-    ends = {b: before[a].end for a, b in pairs}
     there = {line.text: line.end for line in before if line.text.strip()}
-    fresh = [at for at in range(len(after)) if not ends.get(at) and after[at].end]
-    ends |= {b: _end_near(ends, b, there.get(after[b].text, ""), path) for b in fresh}
+    ends: list[str] = []
+    bounds = pairwise([(-1, -1), *pairs, (len(before), len(after))])
+    for (above, said_above), (below, said_below) in bounds:
+        new = after[said_above + 1 : said_below]
+        fresh = end_between(before, above + 1, below) if new else ""
+        if fresh is None or any(there.get(line.text, fresh) != fresh for line in new):
+            raise EditRefused(
+                f"{path}: line ends are mixed in the file, and the answer has one kind only",
+                next_step="change the lines with an edit, not the whole file",
+            )
+        ends += [fresh] * len(new) + ([before[below].end or "\n"] if below < len(before) else [])
     return [
-        FileLine(line.text, ends.get(at, "") if line.end else "") for at, line in enumerate(after)
+        FileLine(line.text, end if line.end else "") for line, end in zip(after, ends, strict=True)
     ]
-
-
-def _end_near(ends: dict[int, str], at: int, there: str, path: str) -> str:
-    """The end of the lines around a new one, and of the same line if the file has it: `there`."""
-    near = {ends.get(row, "") for row in range(at - 2 * _NEAR, at + 2 * _NEAR + 1)}
-    near = (near | {there}) - {""}
-    if len(near) != 1:
-        raise EditRefused(
-            f"{path}: line ends are mixed in the file, and the answer has one kind only",
-            next_step="change the lines with an edit, not the whole file",
-        )
-    return near.pop()

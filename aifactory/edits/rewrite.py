@@ -11,11 +11,9 @@ from aifactory.edits.indentation import NoShift
 from aifactory.edits.likeness import Level
 from aifactory.edits.match import Place, is_open
 from aifactory.edits.style import Style, style_of, text_in
-from aifactory.edits.text import BOM, FileLine
+from aifactory.edits.text import BOM, FileLine, end_between
 from aifactory.edits.view import Splice, View
 from aifactory.errors import EditRefused
-
-_NEAR = 3  # lines around a change whose ends must agree, where a file mixes them
 
 
 @dataclass(frozen=True)
@@ -135,15 +133,13 @@ def _ends(run: _Run, style: Style, block: Block, view: View, path: str) -> list[
     kinds = view.ends
     if style.faithful and (block.old or not kinds):
         return said
-    if len(kinds) > 1:
-        near = view.lines[max(0, run.low - _NEAR) : run.high + _NEAR]
-        kinds = frozenset(line.end for line in near if line.end)
-    if len(kinds) > 1 and run.added:
+    end = end_between(view.lines, run.low, run.high) if len(kinds) > 1 else next(iter(kinds), "\n")
+    if end is None and run.added:
         raise EditRefused(
             f"{path}: edit {block.number}: line ends are mixed around line {run.low + 1}",
             next_step="give the lines with the line ends of the file, or the whole file",
         )
-    return [next(iter(kinds), "\n")] * len(run.added)
+    return [end or "\n"] * len(run.added)
 
 
 def _last(run: _Run, lines: list[FileLine], block: Block, view: View) -> Splice:

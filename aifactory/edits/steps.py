@@ -9,7 +9,7 @@ from aifactory.edits.blocks import Delete, Edits, Rename, Step, Update, Write
 from aifactory.edits.evidence import Evidence
 from aifactory.edits.indentation import NoShift, Shift, reindented
 from aifactory.edits.overlay import Overlay
-from aifactory.edits.patch import patched
+from aifactory.edits.patch import agrees, patched
 from aifactory.edits.restore import restore
 from aifactory.edits.stale import Seen, ShownTree, settled
 from aifactory.edits.style import in_characters
@@ -192,8 +192,18 @@ def _update(step: Update, overlay: Overlay, evidence: Evidence) -> None:
     path = _safe(step.path, overlay, evidence)
     data = overlay.read(path)
     if data is None:
-        raise paths.missing(path, overlay, step.blocks[0].number)
+        path, data = _meant(step, path, overlay)
     overlay.put(path, encode(patched(decode(data), step, path, evidence), path))
+
+
+def _meant(step: Update, path: str, overlay: Overlay) -> tuple[str, bytes]:
+    """The one file with nearly this name in which all stands that the step says of it."""
+    found = [(other, overlay.read(other) or b"") for other in paths.spellings(path, overlay)]
+    fitting = [(other, data) for other, data in found if agrees(decode(data), step)]
+    if len(fitting) != 1:
+        raise paths.missing(path, overlay, step.blocks[0].number)
+    paths.check(fitting[0][0], overlay)
+    return fitting[0]
 
 
 def _delete(step: Delete, overlay: Overlay, evidence: Evidence) -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from aifactory.errors import EditRefused
 
 BOM = "\ufeff"
+_NEAR = 3  # lines around new ones that tell how they end, where a file mixes line ends
 
 
 class FileLine(NamedTuple):
@@ -37,6 +38,21 @@ def split(text: str) -> list[FileLine]:
         for part in parts
     ]
     return [*lines, FileLine(last, "")] if last else lines
+
+
+def end_between(lines: list[FileLine], low: int, high: int) -> str | None:
+    """How lines end that come in place of rows `low` to `high`, or between them: as all lines near
+    do, or all that go, or both neighbours and most lines near; None if these are mixed.
+    """
+    near = [line.end for line in lines[max(0, low - _NEAR) : high + _NEAR] if line.end]
+    gone = {line.end for line in lines[low:high] if line.end}
+    beside = {line.end for line in [*lines[max(0, low - 1) : low], *lines[high : high + 1]]}
+    if len(set(near)) < 2:
+        return near[0] if near else "\n"
+    if len(gone) == 1:
+        return gone.pop()
+    end = beside.pop() if len(beside) == 1 else ""
+    return end if 2 * near.count(end) > len(near) else None
 
 
 def join(lines: list[FileLine]) -> str:

@@ -156,3 +156,35 @@ def test_a_second_text_for_a_file_is_refused() -> None:
 def test_a_file_where_a_folder_is() -> None:
     with pytest.raises(EditRefused, match="a folder of this name"):
         apply(parse("src/a\n```\nx\n```\n"), MemoryTree({"src/a/b.py": b""}))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "{'edits': [{'path': 'm.py', 'old': 'b', 'new': \"it's\"}]}",
+        '{"edits": [{"path": "m.py", "old": "b", "new": "it\'s"}]}',
+        (
+            'One:\n{"edits": [{"path": "m.py", "old": "b", "new": "it"}]}\n'
+            'Two:\n{"edits": [{"path": "m.py", "old": "c", "new": "\'s"}]}\n'
+        ),
+    ],
+    ids=["single quotes", "valid", "two objects"],
+)
+def test_json_that_can_be_read_in_one_way(answer: str) -> None:
+    wanted = b"a\nit\n's\n" if "Two" in answer else b"a\nit's\nc\n"
+    assert _apply(answer, m_py="a\nb\nc\n") == {"m.py": wanted}
+
+
+def test_a_quote_that_lacks_its_backslash() -> None:
+    answer = '{"edits": [{"path": "m.py", "old": "b", "new": "say("hi")"}]}'
+    assert _apply(answer, m_py="a\nb\nc\n") == {"m.py": b'a\nsay("hi")\nc\n'}
+    with pytest.raises(AnswerUnusable, match="not valid JSON"):
+        _apply(answer.replace('say("hi")', 'say "", "hi"'), m_py="a\nb\nc\n")
+
+
+def test_two_objects_that_write_one_file_and_one_that_is_cut_off() -> None:
+    write = '{"edits": [{"op": "write", "path": "m.py", "content": "%s"}]}\n'
+    with pytest.raises(AnswerUnusable, match="2 different JSON objects"):
+        parse(write % "a" + write % "b")
+    with pytest.raises(AnswerUnusable, match="never closed"):
+        parse(write % "a" + "Then:\n" + (write % "b")[:-4])

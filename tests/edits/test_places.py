@@ -146,3 +146,49 @@ def test_a_number_speaks_against_a_twin_that_is_indented_otherwise() -> None:
     assert _result(_diff("@@ -2,2 +2,3 @@\n", hunk), file).startswith("if a:\n    x\n    y\n")
     with pytest.raises(EditRefused, match="fits 2 places"):
         _result(_diff("@@ -14,2 +14,3 @@\n", hunk), file)
+
+
+@pytest.mark.parametrize(
+    "name", ["SRC/M.py", "m.py", "project/src/m.py"], ids=["case", "a folder less", "one more"]
+)
+def test_a_file_is_known_by_its_lines_where_its_name_is_nearly_right(name: str) -> None:
+    patch = _v4a(" alpha\n-beta\n+new\n").replace("m.py", name)
+    tree = {"src/m.py": _LIST.encode(), "src/n.py": b""}
+    wanted = {"src/m.py": _LIST.replace("beta", "new").encode()}
+    assert apply(parse(patch), MemoryTree(tree)) == wanted
+    with pytest.raises(EditRefused, match="does not exist"):
+        apply(parse(patch.replace("beta", "gone")), MemoryTree(tree))
+
+
+def test_two_files_with_nearly_the_name_and_these_lines() -> None:
+    patch = _v4a(" alpha\n-beta\n+new\n")
+    tree = {"a/m.py": _LIST.encode(), "b/m.py": _LIST.encode()}
+    with pytest.raises(EditRefused, match=r"did you mean a/m\.py or b/m\.py"):
+        apply(parse(patch), MemoryTree(tree))
+
+
+_MIXED = "a\r\nb\r\nc\r\nd\r\ne\nf\ng\nh\n"
+
+
+@pytest.mark.parametrize(
+    ("hunk", "wanted"),
+    [
+        (" b\n-c\n+C\n d\n", _MIXED.replace("c", "C")),
+        (" f\n+new\n g\n", _MIXED.replace("f\n", "f\nnew\n")),
+        (" b\n+new\n c\n", _MIXED.replace("b\r\n", "b\r\nnew\r\n")),
+    ],
+    ids=["those of the removed line", "those of the lines around", "those of the neighbours"],
+)
+def test_line_ends_of_new_lines_in_a_file_that_mixes_them(hunk: str, wanted: str) -> None:
+    assert _result(_v4a(hunk.replace(" f", " e\n f")), _MIXED) == wanted
+    assert _result(f"m.py\n```\n{wanted.replace(chr(13), '')}```\n", _MIXED) == wanted
+
+
+def test_a_new_line_between_two_kinds_of_line_ends_is_refused() -> None:
+    with pytest.raises(EditRefused, match="line ends are mixed"):
+        _result(_v4a(" d\n+new\n e\n"), _MIXED)
+    with pytest.raises(EditRefused, match="line ends are mixed"):
+        _result(
+            f"m.py\n```\n{_MIXED.replace(chr(13), '').replace('e', 'new' + chr(10) + 'e')}```\n",
+            _MIXED,
+        )
