@@ -57,6 +57,7 @@ POINTS = {
     "pull.merging": "the merge is intended, nothing is merged",
     "pull.merged": "the forge has merged, nothing of that is recorded",
     "pull.closing": "closing it is intended, nothing is closed",
+    "pull.explained": "why it is closed is posted, it is open",
     "pull.closed": "the pull request is closed, its branch is there",
     "pull.deleted": "the branch is deleted, nothing of that is recorded",
     "pull.followed": "the local target holds the merge, the task is not done",

@@ -74,7 +74,7 @@ def _close(forge: Forge, pull: PullRequest, why: str) -> None:
     remark = letters.remark_of("closing", why)
     if letters.mark_in(remark.text) not in map(letters.mark_in, forge.remarks(pull.number)):
         forge.remark(pull, remark)
-        failpoints.hit("pull.remarked")
+        failpoints.hit("pull.explained")
     forge.close(pull.number)
     failpoints.hit("pull.closed")
 

@@ -212,7 +212,7 @@ def test_a_cancelled_task_is_closed_once_wherever_the_daemon_is_killed(road: Roa
 
     said = aifactory(road, "cancel", "t1", "--reason", "no more", GITHUB_TOKEN="")
     assert "Its pull request is still to be closed: GITHUB_TOKEN is not set" in said.stderr
-    for point in ("closing", "remarked", "closed", "deleted"):
+    for point in ("closing", "explained", "closed", "deleted"):
         assert road.run(f"pull.{point}").returncode == -signal.SIGKILL, point
     hub.cuts = ["GET /repos/bot/repo/pulls/1"]
     assert road.run().returncode == 8
