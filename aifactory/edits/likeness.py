@@ -125,7 +125,7 @@ def plain_form(char: str, true: str, said: str) -> str | None:
     at = said.index(char)
     before, after = said[max(0, at - _BESIDE) : at], said[at + 1 : at + 1 + _BESIDE]
     forms = (count * plain for count in (3, 2, 1))
-    return next((form for form in forms if before + form + after in true), plain)
+    return next((form for form in forms if before + form + after in true), None)
 
 
 def gained_looks(true: str, said: str) -> set[tuple[str, str]]:

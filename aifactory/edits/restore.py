@@ -157,10 +157,11 @@ def _same_words(before: list[FileLine], after: list[FileLine]) -> Pairs:
 
 
 def _is_turned(pairs: list[tuple[str, str]], tabs: bool) -> bool:
-    """Whether more lines lose their tabs, or spaces, than keep them; not counting narrower ones."""
+    """Whether more lines lose their tabs, or spaces, than keep them (narrower ones aside)."""
     turned = [_width(true) for said, true in pairs if ("\t" in said) != ("\t" in true) == tabs]
     kept = [_width(true) for said, true in pairs if said == true and ("\t" in true) == tabs]
-    return bool(turned) and len(turned) > sum(width >= min(turned) for width in kept)
+    least = 0 if tabs else min(turned, default=0)
+    return len(turned) > sum(width >= least for width in kept)
 
 
 def _width(white: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 from aifactory.edits import kin, margins, names, paths
@@ -143,27 +144,29 @@ def _fresh(step: Write, path: str, tree: Tree, evidence: Evidence) -> str:
         text = text.replace("\r\n", "\n")
     elif evidence.feeds and "\r" not in text and kin.ends_in_crlf(path, tree):
         text = text.replace("\n", "\r\n")
-    tabs = kin.has_tabs(path, tree)
-    if evidence.tabs and tabs is (evidence.tabs.kind == "tabs"):
-        text = _indented_as(text, path, evidence.tabs)
-    elif "\n\t" in text and (kin.shuns_tabs(path, tree) or (evidence.tabs and not tabs)):
-        raise EditRefused(
-            f"{path}: lines begin with tabs, and in the other files of its kind with spaces",
-            next_step="indent the new file as the others are",
-        )
+    text = _indented_as_kin(text, path, tree, evidence.tabs)
     if evidence.plain or evidence.composed:
         return in_characters(text, evidence, View(text), path)
     return text
 
 
-def _indented_as(text: str, path: str, shift: Shift) -> str:
-    try:
-        return "\n".join([reindented(line, shift) for line in text.split("\n")])
-    except NoShift:
+def _indented_as_kin(text: str, path: str, tree: Tree, shift: Shift | None) -> str:
+    """The text of a new file, with the tabs or spaces that the other files of its kind have."""
+    if shift is None:
+        strays = "\n\t" in text and kin.shuns_tabs(path, tree)
+    else:
+        tabs = kin.has_tabs(path, tree)
+        white = "  " if shift.kind == "tabs" else "\t"
+        strays = f"\n{white}" in text and tabs in (None, shift.kind == "tabs")
+        with suppress(NoShift):
+            if strays and tabs is not None:
+                return "\n".join([reindented(line, shift) for line in text.split("\n")])
+    if strays:
         raise EditRefused(
-            f"{path}: lines begin with tabs and spaces in no uniform way",
+            f"{path}: whether tabs or spaces are meant at the start of lines is not clear",
             next_step="indent the new file as the others are",
-        ) from None
+        )
+    return text
 
 
 def _undressed(text: str, path: str, evidence: Evidence) -> str:

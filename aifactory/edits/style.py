@@ -208,6 +208,9 @@ def _check_depth(said: str, style: Style, view: View) -> None:
     shift = style.evidence.tabs if style.shift == SAME else style.shift
     if shift is None or not shift.size or not said:
         return
+    spaces = {depth for depth in view.depths if "\t" not in depth and len(depth) >= shift.size}
+    if spaces and "\t" in "".join(view.depths) and said not in style.depths:
+        raise NoShift
     could = {depth for depth in view.depths if unshifted(depth, shift) == said}
     if said in view.depths and said not in style.depths:
         could.add(said)

@@ -106,7 +106,7 @@ def test_a_mark_behind_a_line_number_is_the_one_of_the_file() -> None:
 def test_tabs_in_a_new_file_whose_kin_have_spaces() -> None:
     kin = {f"{name}.py": "if a:\n    b()\n" for name in "abc"}
     new = whole("if a:\n\tc()\n", "new.py")
-    with pytest.raises(EditRefused, match="with spaces"):
+    with pytest.raises(EditRefused, match="whether tabs or spaces are meant"):
         outcome(new, kin)
     assert outcome(new.replace(".py", ".mk"), kin)["new.mk"] == "if a:\n\tc()\n"
 
@@ -179,3 +179,15 @@ def test_a_moved_line_keeps_its_line_end_or_is_refused() -> None:
     moved = file.replace("x\r\n", "").replace("a1\n", "a1\nx\n").replace("\r", "")
     with pytest.raises(EditRefused, match="line ends are mixed"):
         outcome(whole(moved), {"m.py": file})
+
+
+def test_spaces_for_tabs_elsewhere_make_the_indentation_of_a_first_file_unclear() -> None:
+    file = "f {\n\ta\n\tb\n}\n"
+    change = "*** Update File: m.c\n@@\n f {\n-    a\n+    A\n     b\n"
+    new = "*** Add File: n.ts\n+g {\n+    x\n+}\n"
+    with pytest.raises(EditRefused, match="whether tabs or spaces are meant"):
+        outcome(f"*** Begin Patch\n{change}{new}*** End Patch\n", {"m.c": file})
+    done = outcome(
+        f"*** Begin Patch\n{change}{new.replace('ts', 'c')}*** End Patch\n", {"m.c": file}
+    )
+    assert done["n.c"] == "g {\n\tx\n}\n"
