@@ -7,7 +7,7 @@ has to be green with the base's own tests as well, as far as a runner names them
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
@@ -29,6 +29,10 @@ _MISSING = re.compile(
     r"|No module named '([\w.]+)'|unexpected keyword argument '(\w+)'"
     r"|(\w+) is not (?:a function|defined)|Cannot find module '([^']+)'"
 )
+_ABSENT = re.compile(
+    r"No module named '([\w.]+)'|No such file or directory: '([^']+)'|Cannot find module '([^']+)'"
+)
+_FIXTURE = re.compile(r"^E +fixture '\w+' not found", re.MULTILINE)
 _ASSERTED = re.compile(r"\bAssertionError\b|^E +assert\b", re.MULTILINE)
 _UPDATE = re.compile(
     r"\b(?:updat|adapt|adjust|chang|rewrit|alter|extend|revis)\w*\b[^.;\n]{0,40}\btests?\b",
@@ -93,7 +97,8 @@ def _former(room: Room) -> dict[str, Entry | None]:
     sides = {path: before for path, (before, _) in room.changed.items() if is_of_tests(path)}
     asked = {path for path in sides if named(path, room.task.files)}
     new = {path for path, old in sides.items() if old is None}
-    kept = asked | new if asked - new else frozenset()
+    meant = {path for path in new if _says(room.task, PurePosixPath(path).name)}
+    kept = asked | (new if asked - new else meant)
     return {path: old for path, old in sides.items() if path not in kept}
 
 
@@ -113,9 +118,20 @@ def _losses(
             continue
         before = run_on_base(room, command)
         red = {test for test in failed if _among(test, failed_tests(before))}
-        excuses = _missing_ones_are_meant(room.task, record)
-        asked = excuses or (not red and all(_is_meant(room.task, test) for test in failed))
+        excused = _missing_ones_are_meant(room.task, record) or _misses(record, new)
+        asked = excused or (not red and all(_is_meant(room.task, test) for test in failed))
         yield Loss(command, tuple(sorted(red or failed)), record, asked)
+
+
+def _misses(record: CommandRecord, new: Iterable[str]) -> bool:
+    """Whether the tests of the base could not run without a file of theirs that is new."""
+    places = [PurePosixPath(path) for path in new]
+    if any(one.name == "conftest.py" for one in places) and _FIXTURE.search(record.output):
+        return True
+    names = (next(filter(None, found)) for found in _ABSENT.findall(record.output))
+    absent = {re.split(r"[./]", name.removesuffix(".py"))[-1] for name in names}
+    absent |= {PurePosixPath(name).name for _, name, _ in _ABSENT.findall(record.output) if name}
+    return any({one.stem, one.name} & absent for one in places)
 
 
 def _asks_for(command: str, path: str) -> bool:

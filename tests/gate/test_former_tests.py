@@ -163,6 +163,25 @@ def test_acceptance_may_ask_for_a_test_that_is_to_be_written(command: str, judge
     assert found.ok, found.evidence()
 
 
+@pytest.mark.parametrize(
+    ("needs", "path", "text"),
+    [
+        ("def test_two(two):\n", "tests/conftest.py",
+         "import pytest\n\n\n@pytest.fixture\ndef two():\n    return 2\n"),
+        ("from tests.lately import two\n\n\ndef test_two():\n", "tests/lately.py", "two = 2\n"),
+        ("def test_two():\n    two = int(open('tests/two.txt').read())\n", "tests/two.txt", "2"),
+    ],
+)  # fmt: skip
+def test_what_the_tests_miss_may_be_brought(
+    needs: str, path: str, text: str, make_quick_room: MakeRoom
+) -> None:
+    waiting = "from calc import half\n" + needs + "    assert half(4) == two\n"
+    base = make_quick_room({"calc.py": CALC, "tests/test_two.py": waiting,
+                            "tests/__init__.py": ""}).tree  # fmt: skip
+    found = gate.run(make_quick_room({path: text}, SUITE, base=base))
+    assert found.ok, found.evidence()
+
+
 def test_the_owners_script_counts_as_well(make_quick_room: MakeRoom) -> None:
     script = {"scripts/verify.sh": f"exec {SUITE}\n"}
     base = make_quick_room(BASE | script).tree
