@@ -46,10 +46,10 @@ def shift_of(
         return SAME
     if [pair.said for pair in [*removed, *kept]] == [""] and (kept or len(added) > 1):
         raise NoShift  # the beginning of a text may have been stripped, and nothing else
-    if converted := _converted([*removed, *kept]):
-        if any(said in known and shifted(said, converted) != said for said in added):
+    if turned := converted([*removed, *kept]):
+        if any(said in known and shifted(said, turned) != said for said in added):
             raise NoShift  # the file has tabs and spaces, the line may be right as it is
-        return converted
+        return turned
     by_kept, by_removed = _majority(kept), _majority(removed)
     if removed and all(pair.said == pair.true for pair in removed):
         return SAME
@@ -72,7 +72,7 @@ def shift_of(
     return fitting[0]
 
 
-def _converted(pairs: list[Pair]) -> Shift | None:
+def converted(pairs: list[Pair]) -> Shift | None:
     """The way from tabs to spaces or back that explains all pairs, if there is one."""
     ways = {shift for pair in pairs for shift in _possible(pair) if shift.size}
     fitting = [way for way in ways if all(shifted(p.said, way) == p.true for p in pairs)]

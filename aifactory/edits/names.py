@@ -41,6 +41,15 @@ def check_new(step: Write, path: str, tree: Tree) -> None:
         )
 
 
+def in_case(step: Write, path: str, tree: Tree) -> str:
+    """The name of the one file that differs from `path` in the case of letters only, if the text
+    is a change of that file; else the path.
+    """
+    found = [other for other in tree.paths() if other.casefold() == path.casefold()]
+    alike = len(found) == 1 and _is_alike(step.text, tree.read(found[0]) or b"")
+    return found[0] if alike and not step.fresh else path
+
+
 def check_known(step: Write, path: str, old: bytes, tree: Tree) -> None:
     """Raise EditRefused if the new text of a file is the changed one of another file."""
     if _is_alike(step.text, old, _RELATED):

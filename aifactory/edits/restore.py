@@ -12,6 +12,7 @@ from aifactory.edits.diff import changes, common_runs
 from aifactory.edits.elisions import leaves_out
 from aifactory.edits.escapes import as_entities, unescaped
 from aifactory.edits.evidence import Evidence
+from aifactory.edits.indentation import Pair, converted, shifted
 from aifactory.edits.likeness import fold, fold_bytes, indent, is_decomposed, with_two_dashes
 from aifactory.edits.strays import Pairs, in_file_text
 from aifactory.edits.text import BOM, FileLine, end_between, join, split
@@ -33,6 +34,7 @@ def restore(old: str, step: Write, path: str, evidence: Evidence) -> str:
         return mark + step.text.removeprefix(BOM) if after else step.text
     after = _undressed(before, after, path, evidence)
     _check_elided(before, after, path)
+    after = _in_own_tabs(before, after)
     _check_form(before, after, path)
     pairs = _alike(before, after)
     if not len(pairs) == len(before) == len(after):
@@ -141,6 +143,26 @@ def _check_form(before: list[FileLine], after: list[FileLine], path: str) -> Non
         f"{path}: {what}; whether that is meant is not clear",
         next_step="copy the lines that do not change letter by letter, or use edits",
     )
+
+
+def _in_own_tabs(before: list[FileLine], after: list[FileLine]) -> list[FileLine]:
+    """The lines that stay with the file's tabs or spaces, if the answer has turned the ones into
+    the others there, and has lines to be added as the file would have them.
+    """
+    pairs = _same_words(before, after)
+    true = {b: indent(before[a].text) for a, b in pairs}
+    shift = converted([Pair(indent(after[b].text), white) for b, white in true.items()])
+    if shift is None:
+        return after
+    own = "\t" if shift.kind == "tabs" else "  "
+    told = [(at, line.text) for at, line in enumerate(after) if line.text.strip()]
+    new = [indent(text) for at, text in told if at not in true]
+    if not any(own in white for white in new) or any(shifted(w, shift) != w for w in new):
+        return after
+    return [
+        FileLine(true.get(at, indent(line.text)) + line.text.lstrip(" \t"), line.end)
+        for at, line in enumerate(after)
+    ]
 
 
 def _is_reindented(old: list[str], new: list[str]) -> bool:

@@ -120,6 +120,10 @@ def _write(step: Write, overlay: Overlay, tree: Tree, evidence: Evidence) -> Non
         paths.check(step.path, overlay)
     path = step.path if step.named else _safe(step.path, overlay, evidence)
     old = overlay.read(path)
+    if old is None and not step.named:
+        path = names.in_case(step, path, overlay)
+        paths.check(path, overlay)
+        old = overlay.read(path)
     if step.fresh and old:
         raise EditRefused(
             f"{path}: edit {step.number} creates the file, but it exists",

@@ -257,3 +257,19 @@ def test_a_new_file_with_marks_that_are_slips_elsewhere_is_refused() -> None:
     )
     with pytest.raises(EditRefused, match="not clear"):
         apply(parse(patch), MemoryTree({"m.py": b"# a - b\n"}))
+
+
+def test_lines_that_stay_are_given_back_their_tabs_where_new_ones_have_them() -> None:
+    file = "f {\n\tif a {\n\t\tb\n\t}\n}\n"
+    spaced = file.replace("\t", "    ")
+    new = spaced.replace("        b\n", "        b\n\t\tc\n")
+    assert _result(_whole(new, "m.js"), file, "m.js") == file.replace("b\n", "b\n\t\tc\n")
+    with pytest.raises(EditRefused, match="tabs and spaces"):
+        _result(_whole(spaced.replace("b\n", "b\n        c\n"), "m.js"), file, "m.js")
+
+
+def test_a_whole_text_names_its_file_in_another_case() -> None:
+    changed = _CODE.replace("return 1", "return 2")
+    assert _result(_whole(changed, "M.py"), _CODE) == changed
+    with pytest.raises(EditRefused, match=r"m\.py is nearly the same"):
+        _result(_whole("other = 1\n" * 9, "M.py"), _CODE)
