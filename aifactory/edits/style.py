@@ -38,6 +38,7 @@ _WHITE = " \t\r"
 _WIDE = 4  # spaces that an answer which turns spaces into tabs does not leave as they are
 _QUOTES = frozenset("'\"")
 _HIGH = re.compile("[\u0080-\u00ff]")
+_RULE = re.compile(r"\s*-*\u2014[-\u2014]+\s*")  # what underlines a heading has plain dashes
 _ODD = re.compile("[\udc80-\udcff]")
 _Told = Sequence[tuple[Line, FileLine]]
 
@@ -226,6 +227,8 @@ def in_characters(text: str, evidence: Evidence, view: View, label: str) -> str:
         text = _plain(text, evidence, view, label)
     if evidence.composed:
         text = unicodedata.normalize("NFC", text)
+    if _RULE.fullmatch(text) and not view.holds("\u2014"):
+        raise EditRefused(f"{label} adds a line of long dashes", next_step="write plain dashes")
     if "\ufffd" in text and view.holds_odd_bytes and not view.holds("\ufffd"):
         raise EditRefused(f"{label} adds a replacement character (U+FFFD)")
     return in_latin(text, evidence, view, label) if view.holds_odd_bytes else text

@@ -191,3 +191,11 @@ def test_spaces_for_tabs_elsewhere_make_the_indentation_of_a_first_file_unclear(
         f"*** Begin Patch\n{change}{new.replace('ts', 'c')}*** End Patch\n", {"m.c": file}
     )
     assert done["n.c"] == "g {\n\tx\n}\n"
+
+
+def test_a_heading_under_which_long_dashes_stand_is_refused() -> None:
+    hunk = " a\n+b\n+\u2014\u2014-\n"
+    with pytest.raises(EditRefused, match="a line of long dashes"):
+        outcome(
+            f"*** Begin Patch\n*** Update File: m.rst\n@@\n{hunk}*** End Patch\n", {"m.rst": "a\n"}
+        )
