@@ -21,6 +21,7 @@ from aifactory.errors import AttemptFailed, EditRefused, StaleBase
 from aifactory.model import sha256
 
 _MOST_NEW = 200
+_MOST_FAILED = 4  # steps that fail before the others are not looked at
 _NOTHING = "the answer changes nothing: what it asks for is already so"
 
 
@@ -67,14 +68,16 @@ def _overlay(steps: list[Step], tree: Tree, seen: Seen) -> Overlay:
 
 def _after(steps: list[Step], tree: Tree, seen: Seen, evidence: Evidence) -> Overlay:
     overlay = Overlay(ShownTree(tree, seen))
-    failed: AttemptFailed | None = None
+    failed: list[AttemptFailed] = []
     for step in steps:
         try:
             _carry_out(step, overlay, tree, evidence)
         except AttemptFailed as failure:
-            failed = failed or failure  # the others are read for what they show
+            failed.append(failure)  # some more are read for what they show
+        if len(failed) == _MOST_FAILED:
+            break
     if failed:
-        raise failed
+        raise failed[0]
     return overlay
 
 
