@@ -238,7 +238,7 @@ def _plain(text: str, evidence: Evidence, view: View, label: str) -> str:
     """The text with plain characters for those that are known to stand for them."""
     quotes = bool(_QUOTES & set(evidence.plain.values()))
     known: dict[int, str] = {}
-    for char in set(text):
+    for char in {char for char in text if char > "\x7f"}:
         slip = ord(char) in evidence.plain
         plain = evidence.plain[ord(char)] if slip else LOOKS.get(ord(char))
         both = bool(plain and plain.strip() and plain in text)
