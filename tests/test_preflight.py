@@ -37,7 +37,7 @@ def once(checkout: Checkout) -> tuple[int, list[dict[str, Any]]]:
         env=CLEAN,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=250,
         check=False,
     )
     return done.returncode, [json.loads(line) for line in done.stderr.splitlines()]
@@ -80,7 +80,7 @@ def test_a_missing_key_is_told_at_once_and_does_not_use_up_the_queue(checkout: C
 )
 def test_a_wrong_name_and_a_dead_host_are_told(checkout: Checkout, setting: str, said: str) -> None:
     checkout.commit({"aifactory.toml": f"[model]\n{setting}\n"})
-    drop(checkout, "t1", files=["a.py"], budget={"seconds": 5})
+    drop(checkout, "t1", files=["a.py"], budget={"seconds": 20})
     _, events = once(checkout)
     told = of(events, "model.unusable")[0]
     assert said in told["problems"] and told["next_step"]
