@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
 from difflib import SequenceMatcher
+from functools import lru_cache
 from itertools import islice
 
 from aifactory.edits.blocks import Edits, Step, Write
@@ -128,8 +129,14 @@ def _is_changed(text: str, data: bytes, least: float = _RELATED) -> bool:
 def _is_alike(text: str, data: bytes, least: float = _ALIKE) -> bool:
     """Whether a part of the lines, at `least`, stand in the other text as well."""
     old = decode(data)
-    lines = {line.strip() for line in text.split("\n")} - {""}
+    lines = _lines(text)
     known = {line.strip() for line in old.split("\n")}
     if len(lines) < _FEW:
         return SequenceMatcher(None, text[:_LONG], old[:_LONG]).ratio() >= least
     return len(lines & known) >= least * len(lines)
+
+
+@lru_cache(maxsize=1)
+def _lines(text: str) -> frozenset[str]:
+    """Its lines that are not empty; the same text is compared with many files in a row."""
+    return frozenset(line.strip() for line in text.split("\n")) - {""}
