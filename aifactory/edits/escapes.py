@@ -1,10 +1,14 @@
-"""Signs that an answer escapes, as Markdown or HTML has it, where the file does not."""
+"""Signs that an answer escapes, as JSON, Markdown or HTML has it, where the file does not."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
 
+from aifactory.errors import EditRefused
+
+_PAIR = re.compile(r'\\"[^"\\]*\w[^"\\]*\\"')
+_BARE_QUOTE = re.compile(r'(?<!\\)"')
 _ENTITY = re.compile(r"&(?:lt|gt|amp|quot|#\d+);")
 _SIGN = re.compile("[<>&]")
 _BARE = {"_": re.compile(r"(?<=\w)_(?=\w)"), "*": re.compile(r"(?<!\\)\*")}
@@ -44,3 +48,20 @@ def _signs(texts: Sequence[str]) -> list[str]:
         if any(f"\\{sign}" in text for text in texts)
         and not any(bare.search(text) for text in texts)
     ]
+
+
+def check_quotes(before: str, after: str, path: str) -> None:
+    """Raise if every quote that a file gains has a backslash in front, as JSON in JSON has it, and
+    it has no such line.
+    """
+    if '\\"' not in after:
+        return
+    known = before.split("\n")
+    gained = set(after.split("\n")).difference(known)
+    if any(map(_PAIR.search, gained)) and not any(map(_BARE_QUOTE.search, gained)):
+        if any(_PAIR.search(line) and not _BARE_QUOTE.search(line) for line in known):
+            return
+        raise EditRefused(
+            f"{path}: each quote of the new lines has a backslash in front",
+            next_step="escape quotes once in JSON",
+        )

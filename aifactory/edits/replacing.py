@@ -20,6 +20,7 @@ def replaced(text: str, block: Block, path: str, evidence: Evidence) -> str | No
         return None
     if text.find(old, at + 1) >= 0:
         raise _twice(text, old, at, block, path)
+    _check_end(text[at + len(old) : at + len(old) + 1], old, new, f"{path}: edit {block.number}")
     if _is_foreign(new, old, text) or _is_outdented(new, text, at):
         return None
     evidence.exact_bytes |= holds_odd_bytes(old)
@@ -60,6 +61,17 @@ def _check(old: str, block: Block, path: str) -> None:
         raise EditRefused(
             f"{path}: edit {block.number} replaces nothing: `old` is empty",
             next_step='use {"op": "write"} for a new file, or name the text to replace',
+        )
+
+
+def _check_end(behind: str, old: str, new: str, label: str) -> None:
+    """Raise if the new text ends its line where the file's line goes on, which the old one does
+    not tell.
+    """
+    if behind.strip() and new.endswith("\n") and not old.endswith("\n"):
+        raise EditRefused(
+            f"{label} ends in the middle of a line, and its new text with a newline",
+            next_step="copy the whole line from the file",
         )
 
 

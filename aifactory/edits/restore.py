@@ -37,7 +37,7 @@ def restore(old: str, step: Write, path: str, evidence: Evidence) -> str:
     after = _in_own_tabs(before, after)
     _check_form(before, after, path)
     pairs = _alike(before, after)
-    if not len(pairs) == len(before) == len(after):
+    if evidence.plain or not len(pairs) == len(before) == len(after):
         after = in_file_text(before, after, pairs, View(join(before)), path, evidence)
     else:
         after = [_composed(before[a], after[b]) for a, b in pairs]

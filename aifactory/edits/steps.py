@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
-from aifactory.edits import kin, margins, names, paths
+from aifactory.edits import escapes, kin, margins, names, paths
 from aifactory.edits.blocks import Delete, Edits, Rename, Step, Update, Write
 from aifactory.edits.evidence import Evidence
 from aifactory.edits.indentation import NoShift, Shift, reindented
@@ -39,6 +39,9 @@ def apply(edits: Edits, tree: Tree, *, seen: Seen | None = None) -> dict[str, by
     if not changes and not set(edits.modes) - {step.path for step in edits.steps}:
         raise EditRefused(_NOTHING, next_step="compare with the files as they are now")
     paths.check_room([path for path, data in changes.items() if data is not None], overlay)
+    if edits.format == "json":
+        for path, data in changes.items():
+            escapes.check_quotes(decode(tree.read(path) or b""), decode(data or b""), path)
     return changes
 
 

@@ -17,7 +17,6 @@ from aifactory.errors import EditRefused
 _GAINED = 3  # lines that must gain white space at their end for it to be a slip
 _STRAYS = 2  # lines that must stray in the same way to show a way of writing
 _MANY = 3  # lines that become typographic beside another change: hardly a part of it
-_MANY = 3  # lines that become typographic beside another change: hardly a part of it
 _WHITE = " \t\r"
 _KINDS = (frozenset("'\""), frozenset("\u2018\u2019\u201c\u201d"))
 _PROSE = re.compile(

@@ -38,7 +38,7 @@ _WHITE = " \t\r"
 _WIDE = 4  # spaces that an answer which turns spaces into tabs does not leave as they are
 _QUOTES = frozenset("'\"")
 _HIGH = re.compile("[\u0080-\u00ff]")
-_RULE = re.compile(r"\s*-*\u2014[-\u2014]+\s*")  # what underlines a heading has plain dashes
+_RULE = re.compile(r"[\s|:-]*\u2014[-\u2014][\s|:\u2014-]*")  # headings, tables: of plain dashes
 _ODD = re.compile("[\udc80-\udcff]")
 _Told = Sequence[tuple[Line, FileLine]]
 

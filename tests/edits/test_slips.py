@@ -211,7 +211,7 @@ def test_white_space_that_all_lines_of_a_new_file_gain_is_all_that_goes() -> Non
         "x = '\u201ca\u201d'",
         "x = 1 &lt; 2",
         "a\\_b",
-        'x = \\"a\\"',
+        'x = "a" + \\"b\\"',
         "\u00a0x",
         "e\u0301 ",
     ],
@@ -221,6 +221,20 @@ def test_what_is_added_is_trusted_where_all_else_agrees_with_the_file(new: str) 
     assert _result(_v4a(f" import os\n+{new}\n \n"), _CODE) == wanted
     assert _result(_json("import os\n", f"import os\n{new}\n"), _CODE) == wanted
     assert _result(_whole(wanted), _CODE) == wanted
+
+
+def test_quotes_that_json_escapes_twice_are_refused() -> None:
+    answer = _json("import os\n", 'import os\nx = \\"a\\"\n')
+    with pytest.raises(EditRefused, match="a backslash in front"):
+        _result(answer, _CODE)
+    macro = 'FLAGS = -DX=\\"a\\"\n'  # a file that has such lines may get more
+    assert _result(answer, f"{macro}import os\n") == f'{macro}import os\nx = \\"a\\"\n'
+
+
+def test_a_new_line_end_in_the_middle_of_a_line_is_refused() -> None:
+    with pytest.raises(EditRefused, match="in the middle of a line"):
+        _result(_json("END", "END\n"), "a\nEND_x\n")
+    assert _result(_json("END", "END\n"), "a\nEND") == "a\nEND\n"
 
 
 @pytest.mark.parametrize(("end", "other"), [("\n", "\r\n"), ("\r\n", "\n")])
