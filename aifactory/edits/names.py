@@ -52,8 +52,10 @@ def in_case(step: Write, path: str, tree: Tree) -> str:
 
 
 def check_known(step: Write, path: str, old: bytes, tree: Tree) -> None:
-    """Raise EditRefused if the new text of a file is the changed one of another file."""
-    if _is_alike(step.text, old, _RELATED):
+    """Raise EditRefused if the new text of a file is the changed one of another file. A few lines
+    do not tell that.
+    """
+    if len(_lines(step.text)) < _FEW or _is_alike(step.text, old, _RELATED):
         return
     ending = path.rpartition(".")[2]
     others = (p for p in tree.paths() if p != path and p.rpartition(".")[2] == ending)
