@@ -50,6 +50,9 @@ def shift_of(
         if any(said in known and shifted(said, turned) != said for said in added):
             raise NoShift  # the file has tabs and spaces, the line may be right as it is
         return turned
+    pairs = [*removed, *kept]
+    if any(map(_is_turned, pairs)) and not all(_is_told(said, pairs) for said in added if said):
+        raise NoShift
     by_kept, by_removed = _majority(kept), _majority(removed)
     if removed and all(pair.said == pair.true for pair in removed):
         return SAME
@@ -58,7 +61,6 @@ def shift_of(
         agreed = by_removed
     if not removed:
         agreed = by_kept
-    pairs = [*removed, *kept]
     if agreed and not all(_is_likely(said, agreed, known, pairs) for said in added):
         raise NoShift
     if agreed not in (None, SAME) and not all(shifted(p.said, agreed) == p.true for p in pairs):
@@ -70,6 +72,18 @@ def shift_of(
     if len(fitting) != 1:
         raise NoShift
     return fitting[0]
+
+
+def _is_turned(pair: Pair) -> bool:
+    """Whether the answer has spaces for the file's tabs, or the other way round."""
+    return ("\t" in pair.said) != ("\t" in pair.true)
+
+
+def _is_told(said: str, pairs: list[Pair]) -> bool:
+    """Whether every line with this indentation in the answer, and there is one, has it in the file
+    as well.
+    """
+    return {pair.true for pair in pairs if pair.said == said} == {said}
 
 
 def converted(pairs: list[Pair]) -> Shift | None:

@@ -168,6 +168,17 @@ def test_a_depth_that_could_be_two_in_a_file_with_tabs_and_spaces_is_refused() -
     assert outcome(answer, {"m.c": plain}) == {"m.c": changed}
 
 
+def test_a_depth_that_stands_for_two_depths_of_the_file_is_refused() -> None:
+    file = "  switch (x)\n    {\n\ts += 2;\n    t();\n    u();\n"
+    added = "*** Begin Patch\n*** Update File: a.c\n@@\n{}*** End Patch\n"
+    hunk = "     {\n+    if (!s) return;\n     s += 2;\n-    t();\n-    u();\n+    t();\n"
+    with pytest.raises(EditRefused, match="in no uniform way"):
+        outcome(added.format(hunk), {"a.c": file})
+    true = hunk.replace("     s += 2", " \ts += 2")
+    wanted = file.replace("\ts", "    if (!s) return;\n\ts").replace("    u();\n", "")
+    assert outcome(added.format(true), {"a.c": file}) == {"a.c": wanted}
+
+
 def test_spaces_that_become_tabs_in_a_file_with_both_beside_a_change_are_refused() -> None:
     file = "f {\n\ta(b,\n    c);\n\t\te\n    d;\n}\n"
     with pytest.raises(EditRefused, match="tabs and spaces at the start of lines"):
