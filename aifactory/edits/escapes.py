@@ -58,9 +58,8 @@ def check_quotes(before: str, after: str, path: str) -> None:
         return
     known = before.split("\n")
     gained = set(after.split("\n")).difference(known)
-    if any(map(_PAIR.search, gained)) and not any(map(_BARE_QUOTE.search, gained)):
-        if any(_PAIR.search(line) and not _BARE_QUOTE.search(line) for line in known):
-            return
+    escapes = any(map(_PAIR.search, gained)) and not any(map(_BARE_QUOTE.search, gained))
+    if escapes and not any(_PAIR.search(line) and not _BARE_QUOTE.search(line) for line in known):
         raise EditRefused(
             f"{path}: each quote of the new lines has a backslash in front",
             next_step="escape quotes once in JSON",

@@ -33,9 +33,9 @@ def parse(answer: str) -> tuple[list[Step], str]:
             + _where(answer),
             next_step="answer with one JSON object only",
         )
-    steps = [step for value in distinct for step in _steps(value)]
-    _check_apart([_steps(value) for value in distinct])
-    return steps, _summary(distinct[0])
+    objects = [_steps(value) for value in distinct]
+    _check_apart(objects)
+    return [step for steps in objects for step in steps], _summary(distinct[0])
 
 
 def _check_apart(objects: list[list[Step]]) -> None:

@@ -40,10 +40,8 @@ class Case:
 
     def asserts_less(self, old: Case) -> bool:
         """Whether there is less of some strength; a case more may stand for an assertion."""
-        cases = self.cases if MANY not in (self.cases, old.cases) else 1
-        before = old.cases if MANY not in (self.cases, old.cases) else 1
-        each = ((self.of(one) * cases, old.of(one) * before) for one in (LITTLE, SOME, EXACT))
-        return any(now < then for now, then in each)
+        now, then = (1, 1) if MANY in (self.cases, old.cases) else (self.cases, old.cases)
+        return any(self.of(one) * now < old.of(one) * then for one in (LITTLE, SOME, EXACT))
 
     @property
     def empty_ones(self) -> int:

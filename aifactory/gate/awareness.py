@@ -10,8 +10,8 @@ from aifactory.gate.substitution import plain
 
 _RUNNER = re.compile(r"\b_?pytest|py\.test|\bunittest\b|\bnose\b|\bhypothesis\b|\btest_")
 _VARIABLES = frozenset({"PYTEST_CURRENT_TEST", "PYTEST_VERSION", "PYTEST_XDIST_WORKER",
-                        "TOX_ENV_DIR", "_called_from_test"})  # fmt: skip
-_BEGINNINGS = frozenset({"PYT", "PYTE", "PYTES", "PYTEST", "PYTEST_"})
+                        "TOX_ENV_DIR", "_called_from_test",
+                        "PYT", "PYTE", "PYTES", "PYTEST", "PYTEST_"})  # fmt: skip
 _ARGUMENTS = re.compile(r"'tests?' (?:not )?in (?:\w+ for \w+ in )?.*\bargv\b")
 _PLACES = ("argv", "modules", "stack", "_getframe", "currentframe", "co_filename", "f_code")
 _OTHERS = re.compile(
@@ -38,14 +38,13 @@ def _asked(source: bytes) -> Iterator[str]:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
     for node in ast.walk(module):
-        if isinstance(node, ast.Constant) and node.value in (_VARIABLES | _BEGINNINGS):
+        if isinstance(node, ast.Constant) and node.value in _VARIABLES:
             yield f"asks whether it is tested: {node.value}"
-        elif isinstance(node, ast.Compare | ast.Subscript | ast.Call) and _mentions(node):
+        elif isinstance(node, ast.Compare | ast.Subscript | ast.Call):
             text = ast.unparse(node)
-            if any(place in text for place in _PLACES):
+            place = any(place in text for place in _PLACES) and _mentions(node)
+            if place or (not isinstance(node, ast.Subscript) and _ARGUMENTS.search(text)):
                 yield f"asks whether it is tested: {text}"
-        if isinstance(node, ast.Compare | ast.Call) and _ARGUMENTS.search(ast.unparse(node)):
-            yield f"asks whether it is tested: {ast.unparse(node)}"
     yield from _exits(module)
 
 
