@@ -13,8 +13,9 @@ Rows = tuple[int | None, ...]
 """The row of each kept or removed line of a block, None for one that is not in the file."""
 
 _LONG = 200
+_MARKS = r"#|//|/\*|\*|--|;|%|<!--"
 _SAYS = re.compile(
-    r"\s*(?:#|//|/\*|\*|--|;+|%|<!--|\{/\*)+\s*[\[(<]?(?:the |all |other |your )*(?:"
+    rf"\s*+(?:{_MARKS}|\{{/\*)++\s*+[\[(<]?(?:the |all |other |your )*(?:"
     r"(?:rest|remainder|remaining)\b[^\n]*\b(?:same|unchanged|here|file|code|lines|content)"
     r"|existing \w+(?: here| goes here| remains| stays)?"
     r"|(?:\w+ )?(?:unchanged|omitted)(?: for brevity)?"
@@ -27,13 +28,11 @@ _WORDS = (
     r"rest|existing|unchanged|same|remain\w*|previous|omitted|other|more|code|before|above|"
     r"below|keep|snip|etc|truncated|elided|skipped"
 )
-_SAYS_AT_END = re.compile(
-    rf"\s*(?:#|//|/\*|\*|--|;+|%|<!--)+[^\n]*\b(?:{_WORDS})\b.*", re.IGNORECASE
-)
+_SAYS_AT_END = re.compile(rf"\s*+(?:{_MARKS})++[^\n]*\b(?:{_WORDS})\b.*", re.IGNORECASE)
 _ELISION = re.compile(
-    rf"\s*(?:#|//|/\*|\*|--|;+|%|<!--|\{{/\*|\"|')*\s*[\[(<]?(?:\.\.\.+|\u2026)"
+    rf"\s*+(?:{_MARKS}|\{{/\*|\"|')*+\s*+[\[(<]?(?:\.\.\.+|\u2026)"
     rf"(?:[^\n]*\b(?:{_WORDS})\b[^\n]*)?[\])>]?\s*(?:\*/\}}?|-->)?\s*"
-    rf"|\s*(?:#|//|/\*|\*|--|;+|%|<!--)+[^\n]*\b(?:{_WORDS})\b[^\n]*(?:\.\.\.|\u2026)[^\n]*",
+    rf"|\s*+(?:{_MARKS})++[^\n]*\b(?:{_WORDS})\b[^\n]*(?:\.\.\.|\u2026)[^\n]*",
     re.IGNORECASE,
 )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from aifactory.errors import EditRefused
 
-_PAIR = re.compile(r'\\"[^"\\]*\w[^"\\]*\\"')
+_PAIR = re.compile(r'\\"[^"\\\w]*+\w[^"\\]*+\\"')
 _BARE_QUOTE = re.compile(r'(?<!\\)"')
 _ENTITY = re.compile(r"&(?:lt|gt|amp|quot|#\d+);")
 _SIGN = re.compile("[<>&]")

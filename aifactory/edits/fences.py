@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_FENCE = re.compile(r"([ \t]*)(`{3,}|~{3,})[ \t]*([^`]*?)[ \t\r]*$")
+_FENCE = re.compile(r"([ \t]*+)(`{3,}+|~{3,}+)([^`]*+)$")
 _DECORATION = re.compile(r"^(?:#+[ \t]+|[>*+\-][ \t]+|\d+[.)][ \t]+)+")
 _LABEL = re.compile(r"^(?:file ?name|file ?path|file|path)[ \t]*[:=][ \t]*", re.IGNORECASE)
 _QUOTED = re.compile(r"(\*\*|__|`|\"|')(.+)\1:?")
@@ -45,7 +45,7 @@ def fence(line: str) -> Fence | None:
     if not found:
         return None
     indent, marks, info = found.groups()
-    return Fence(indent, marks[0], len(marks), info)
+    return Fence(indent, marks[0], len(marks), info.lstrip(" \t").rstrip(" \t\r"))
 
 
 def path_in_info(info: str) -> str | None:

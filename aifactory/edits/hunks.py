@@ -10,7 +10,8 @@ from aifactory.edits.fences import fence
 from aifactory.errors import AnswerUnusable
 
 HUNK = re.compile(
-    r"@@+ *(?:-(\d+)(?:,(\d+))? +\+(\d+)(?:,(\d+))? *@@+ ?(.*)|(?:[-+.,\d\s]*@@+)? ?(.*))$"
+    r"@@+ *(?:-(\d{1,9})(?:,(\d{1,9}))? +\+(\d{1,9})(?:,(\d{1,9}))? *@@+ ?(.*)"
+    r"|(?:[-+.,\d\s]*@@+)? ?(.*))$"
 )
 _MARKS: dict[str, Mark] = {" ": " ", "-": "-", "+": "+"}
 _LOST = 3  # lines that a header may count too many before the hunk is taken for cut off

@@ -8,7 +8,9 @@ from collections.abc import Collection, Sequence
 from aifactory.edits.likeness import bare
 from aifactory.errors import EditRefused
 
-_NUMBERED = re.compile(r"[ ]*(\d+)(?:[ ]*[|:\u2502\u2192]|\t|[ ]*$)(?:(?<!\t)[ ])?(.*)", re.DOTALL)
+_NUMBERED = re.compile(
+    r"[ ]*(\d{1,9})(?:[ ]*[|:\u2502\u2192]|\t|[ ]*$)(?:(?<!\t)[ ])?(.*)", re.DOTALL
+)
 _BARRED = re.compile(r"[ ]*\d+[ ]*[|\u2502\u2192]")
 _FEW = 3  # lines that must be numbered for the numbers not to be part of the text
 

@@ -16,9 +16,7 @@ def tidy(name: str) -> str:
     """The name without what models put around it: `./`, backslashes, quotes, white space."""
     name = name.strip().strip("`\"'").strip()
     name = forward(name)
-    while name.startswith("./"):
-        name = name[2:]
-    return name
+    return re.sub(r"^(?:\./)+", "", name)
 
 
 def forward(name: str) -> str:

@@ -61,6 +61,7 @@ def _sections(lines: list[str]) -> list[_Section]:
     opened = fenced = False
     counts = True
     number = at = 0
+    last = last_row(lines)
     while at < len(lines):
         line = lines[at].rstrip("\r")
         if line[:1] not in _FIRST and not (sections and not sections[-1].hunks):
@@ -80,7 +81,7 @@ def _sections(lines: list[str]) -> list[_Section]:
             at += 1
         elif sections and (HUNK.match(line) or is_headless(lines, at)):
             number += 1
-            hunk, at = read_hunk(lines, at, number, last_row(lines), opened, counts)
+            hunk, at = read_hunk(lines, at, number, last, opened, counts)
             counts = counts and hunk.block.exact_counts
             sections[-1].hunks.append(hunk)
             continue

@@ -68,8 +68,10 @@ def _file(head: str, body: list[str], number: int) -> list[Step]:
 
 
 def _added(path: str, body: list[str]) -> str:
-    while body and not body[-1].strip():
-        body = body[:-1]
+    end = len(body)
+    while end and not body[end - 1].strip():
+        end -= 1
+    body = body[:end]
     if body and body[-1].strip() == _EOF:
         body = body[:-1]
     wrong = [line for line in body if line.strip() and not line.startswith("+")]
@@ -84,11 +86,14 @@ def _added(path: str, body: list[str]) -> str:
 
 def _updated(path: str, body: list[str], number: int) -> list[Step]:
     to = ""
-    while body and (not body[0].strip() or (move := _MOVE.fullmatch(body[0].rstrip()))):
-        if body[0].strip() and move:
-            to = tidy(move[1])
-        body = body[1:]
-    blocks = _blocks(path, body)
+    first = 0
+    for line in body:
+        move = _MOVE.fullmatch(line.rstrip())
+        if line.strip() and not move:
+            break
+        to = tidy(move[1]) if move else to
+        first += 1
+    blocks = _blocks(path, body[first:])
     steps: list[Step] = [Update(path, tuple(blocks))] if blocks else []
     if to and to != path:
         steps.append(Rename(path, to, number))

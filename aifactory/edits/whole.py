@@ -14,6 +14,7 @@ from aifactory.edits.paths import tidy
 from aifactory.errors import AnswerUnusable
 
 _CHANGES = ("<<<<<<< SEARCH", "*** Begin Patch", "diff --git ", "--- a/", "@@ -")
+_MOST_KINDS = 32  # of fences around files; more take too long to be told apart
 _MARKDOWN = re.compile(r"\.(?:md|mdx|markdown|qmd|rmd|rst|txt|adoc)$", re.IGNORECASE)
 
 
@@ -51,8 +52,11 @@ def parse(answer: str) -> list[Write]:
     text = _Text.of(answer)
     lines = text.lines
     writes: list[Write] = []
+    kinds: set[tuple[str, str, int]] = set()
     at = 0
     while start := _next_start(text, at):
+        kinds.add(start.opener[:3])
+        _check_kinds(len(kinds))
         end = _end(text, start)
         body = outdented(lines[start.opener_at + 1 : end], start.opener.indent)
         _check_is_text(body, start)
@@ -61,6 +65,14 @@ def parse(answer: str) -> list[Write]:
         at = end + 1
     _check_rest(lines, at, writes)
     return writes
+
+
+def _check_kinds(count: int) -> None:
+    if count > _MOST_KINDS:
+        raise AnswerUnusable(
+            f"the files have fences of more than {_MOST_KINDS} lengths and indentations",
+            next_step="put the same fence around every file",
+        )
 
 
 def _check_is_text(body: list[str], start: _Start) -> None:

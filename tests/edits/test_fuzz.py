@@ -125,3 +125,41 @@ def test_a_megabyte_of_nothing_is_refused_at_once(answer: str) -> None:
     with pytest.raises(AttemptFailed):
         apply(parse(answer), MemoryTree({"blank": _BLANK}))
     assert time.process_time() - started < 6
+
+
+def _whole(body: str) -> str:
+    return f"a.py\n```\n{body}```\n"
+
+
+def _diff(body: str) -> str:
+    return f"--- a/a.py\n+++ b/a.py\n{body}"
+
+
+def _v4a(body: str) -> str:
+    return f"*** Begin Patch\n{body}*** End Patch\n"
+
+
+_HOSTILE = {
+    "marks of comments": _whole(";" * 70 + " x\n"),
+    "spaces behind a fence": "a.py\n```" + " " * 100_000 + "x`\nx\n```\n",
+    "fences of many lengths": "".join(
+        f"{'`' * at}a.py\nx\n{'`' * at}\n" for at in range(500, 3, -1)
+    )
+    + "```\n" * 80_000,
+    "quotes of JSON": json.dumps({"writes": [{"path": "a.py", "content": '\\"' + "a" * 100_000}]}),
+    "dots before a path": json.dumps({"writes": [{"path": "./" * 490_000 + "a", "content": "x"}]}),
+    "blank lines behind hunks": _diff("@@ -1 +1 @@\n-x\n+y\n" * 15_000 + "\n" * 50_000),
+    "blank lines of a new file": _v4a("*** Add File: b\n+x\n" + "\n" * 90_000),
+    "blank lines before a hunk": _v4a("*** Update File: a.py\n" + "\n" * 90_000 + "@@\n-x\n+y\n"),
+    "digits of a hunk": _diff(f"@@ -{'1' * 5_000} +1 @@\n-x = 1\n+y\n"),
+    "digits of lines": _whole(f"{'1' * 5_000}| x\n" * 3),
+}
+
+
+@pytest.mark.parametrize("answer", _HOSTILE.values(), ids=_HOSTILE)
+def test_what_is_slow_to_read_is_read_at_once(answer: str) -> None:
+    """Answers that took from ten seconds to for ever, or broke what read them."""
+    started = time.process_time()
+    with contextlib.suppress(AttemptFailed):
+        apply(parse(answer), MemoryTree({"a.py": b"x = 1\n"}))
+    assert time.process_time() - started < 3
