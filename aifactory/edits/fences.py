@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 _FENCE = re.compile(r"([ \t]*+)(`{3,}+|~{3,}+)([^`]*+)$")
@@ -15,6 +16,8 @@ _SIMPLE = re.compile(r"(?:[\w+@\-]+/)*[\w+@\-]+\.\w{1,16}")
 _LONGEST = 1_000
 _WORD = re.compile(r"[\w.+@~\-]+")
 _LANGUAGE = re.compile(r"[A-Za-z0-9_+#.\-]*")
+_BEGUN = re.compile(r"[#>*`\s]*[\w./\-]*")
+_SAID = re.compile(r"(?:done|ok|okay|finished|end|thanks)\b\W*", re.IGNORECASE)
 
 
 class Fence(NamedTuple):
@@ -76,6 +79,26 @@ def path_in_line(line: str) -> str | None:
     if " " in name and ("/" in name or _EXTENSION.search(name)) and not name.endswith("."):
         return name
     return _word(name)
+
+
+def begins_name(line: str, *, ended: bool) -> bool:
+    """Whether the last line of an answer is the name of a file, or the beginning of one. What
+    follows the edits else is prose, and that has an end.
+    """
+    path = path_in_line(line)
+    text = line.strip()
+    if not text or _SAID.fullmatch(text):
+        return False
+    whole = path is not None and ("/" in path or "." in path) and " " not in path
+    return whole or (not ended and bool(_BEGUN.fullmatch(text)))
+
+
+def open_fence(lines: Iterable[str], opener: Fence | None = None) -> Fence | None:
+    """The fence that is open behind these lines, where `opener` is open above them."""
+    for found in filter(None, map(fence, lines)):
+        if opener is None or found.closes(opener):
+            opener = None if opener else found
+    return opener
 
 
 def is_name(text: str) -> bool:

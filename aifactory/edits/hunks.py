@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from aifactory.edits.blocks import Block, Line, Mark
-from aifactory.edits.fences import fence
+from aifactory.edits.fences import Fence, fence
 from aifactory.errors import AnswerUnusable
 
 HUNK = re.compile(
@@ -47,28 +47,37 @@ class _Left:
         return self.known and (self.old > 0 or self.new > 0)
 
 
+def begins_part(line: str) -> bool:
+    """Whether the last line of an answer may be the beginning of a hunk or of another file."""
+    return any(part.startswith(line) for part in ("diff --git ", "@@ -", "--- "))
+
+
 def is_headless(lines: list[str], at: int) -> bool:
     """Whether the lines of a hunk begin at row `at`, just behind the names of the file."""
     return lines[at - 1].startswith("+++ ") and lines[at][:1] in _MARKS
 
 
 def read_hunk(
-    lines: list[str], at: int, number: int, last: int, fenced: bool, counts: bool
+    lines: list[str], at: int, number: int, last: int, opener: Fence | None, counts: bool
 ) -> tuple[Hunk, int]:
     """The hunk whose header, or first line if it has none, is at row `at`, and the row behind it.
-    `counts`: no header of the answer before has counted wrongly.
+    `opener` is the fence around it; `counts`: no header of the answer before has counted wrongly.
     """
     header = HUNK.match(lines[at].rstrip("\r"))
     start, old, new_start, new, heading, anchor = header.groups() if header else (None,) * 6
     left = _Left(int(old or 1), int(new or 1), start is not None)
     first = at + 1 if header else at
-    end = _region_end(lines, first, left)
+    end = _region_end(lines, first, left, opener)
     body, left, behind = _body(lines, first, end, left)
     if not body:
         raise AnswerUnusable(
             f"hunk {number} is empty, the answer seems cut off", next_step="give the diff again"
         )
-    if not fenced and behind > last:
+    if all(line.mark == " " for line in body):
+        raise AnswerUnusable(
+            f"hunk {number} neither removes nor adds a line", next_step="give the diff again"
+        )
+    if opener is None and behind > last:
         _check_complete(body, left, number, lines, counts)
     block = Block(
         number,
@@ -83,13 +92,13 @@ def read_hunk(
     return Hunk(block), end
 
 
-def _region_end(lines: list[str], at: int, left: _Left) -> int:
+def _region_end(lines: list[str], at: int, left: _Left, opener: Fence | None) -> int:
     """The row behind the last line that can belong to the hunk."""
     counts = _Left(left.old, left.new, left.known)
     row = at
     while row < len(lines):
         line = lines[row]
-        if _begins_other(lines, row, counts):
+        if _begins_other(lines, row, counts, opener):
             break
         if counts.done and (not _marked(line) or line.rstrip() == "--"):
             break
@@ -99,10 +108,12 @@ def _region_end(lines: list[str], at: int, left: _Left) -> int:
     return row
 
 
-def _begins_other(lines: list[str], row: int, counts: _Left) -> bool:
+def _begins_other(lines: list[str], row: int, counts: _Left, opener: Fence | None) -> bool:
     line = lines[row]
-    if line.startswith(("diff --git ", "@@")) or (line[:1] in ("`", "~") and fence(line)):
+    if line.startswith(("diff --git ", "@@")):
         return True
+    if found := fence(line) if line[:1] in ("`", "~") else None:
+        return found.closes(opener) if opener else not counts.short
     names = line.startswith("--- ") and lines[row + 1 : row + 2] != []
     if not (names and lines[row + 1].startswith("+++ ")):
         return False
@@ -146,12 +157,13 @@ def _check_complete(
     A wrong count is likely only if the hunk ends as hunks do, with three kept lines, and others
     are wrong as well.
     """
-    if left.known and min(left.old, left.new) < 0:
-        return
-    if not left.short and (body[-1].mark != "+" or not lines[-1]):
+    ended = lines[-1] == ""
+    begins = not ended and left.old < 0 and begins_part(lines[-1])
+    over = left.known and min(left.old, left.new) < 0
+    if not begins and (over or (not left.short and (body[-1].mark != "+" or ended))):
         return
     tail = [line.mark for line in body[-3:]]
-    complete = tail == [" ", " ", " "] and lines[-1] == ""
+    complete = tail == [" ", " ", " "] and ended
     if complete and not counts and max(left.old, left.new) <= _LOST:
         return
     raise AnswerUnusable(

@@ -25,6 +25,11 @@ def has_tabs(path: str, tree: Tree) -> bool | None:
     return tabs if tabs != spaces else None
 
 
+def indents(text: str) -> set[str]:
+    """What lines of a text begin with, of a tab and two spaces."""
+    return {white for white in ("\t", "  ") if f"\n{white}" in text}
+
+
 def shuns_tabs(path: str, tree: Tree) -> bool:
     """Whether several files with the extension of `path` indent lines, and none of them with tabs.
 

@@ -21,7 +21,9 @@ _EMPTY = hashlib.sha256(b"").hexdigest()  # the base of a file that the answer c
 _SLIP = 2  # letters that a slip changes
 _ALIKE = 0.6  # of the new file's lines stand in the other as well
 _RELATED = 0.3  # of them where the name speaks for it, too
+_TELLING = 6  # letters of a name in which a slip is likelier than a name of its own
 _FEW = 3
+_SHORT = 8  # lines of a text that is compared letter by letter, too
 _LONG = 200  # letters that are compared, where there are few lines
 
 
@@ -103,6 +105,7 @@ def _check_prose(path: str, tree: Tree) -> None:
 def _meant(step: Write, path: str, tree: Tree) -> str | None:
     """A file with nearly this text, and this name but for a slip or the first folders."""
     letters = Counter(path)
+    stem = path.rpartition("/")[2].partition(".")[0]
     first = path.partition("/")[0]
     strange = not any(other.startswith(f"{first}/") for other in tree.paths())
     for other in tree.paths():
@@ -112,7 +115,8 @@ def _meant(step: Write, path: str, tree: Tree) -> str | None:
         if folders and _is_changed(step.text, tree.read(other) or b""):
             return other
         near = abs(len(other) - len(path)) <= _SLIP and _is_slip(letters, Counter(other))
-        if near and _is_alike(step.text, tree.read(other) or b""):
+        least = _RELATED if len(stem) >= _TELLING else _ALIKE
+        if near and _is_alike(step.text, tree.read(other) or b"", least):
             return other
     return None
 
@@ -133,9 +137,11 @@ def _is_alike(text: str, data: bytes, least: float = _ALIKE) -> bool:
     old = decode(data)
     lines = _lines(text)
     known = {line.strip() for line in old.split("\n")}
-    if len(lines) < _FEW:
-        return SequenceMatcher(None, text[:_LONG], old[:_LONG]).ratio() >= least
-    return len(lines & known) >= least * len(lines)
+    if len(lines) >= _FEW and len(lines & known) >= least * len(lines):
+        return True
+    here, there = text[:_LONG].casefold(), old[:_LONG].casefold()
+    enough = least if len(lines) < _FEW else _ALIKE
+    return len(lines) <= _SHORT and SequenceMatcher(None, here, there).ratio() >= enough
 
 
 @lru_cache(maxsize=1)

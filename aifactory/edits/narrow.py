@@ -23,9 +23,8 @@ def narrow(block: Block, view: View, places: list[int], level: Level) -> list[in
     if len(places) > 1 and block.start is not None:
         places = _shown(block, view, places) or places
     if len(places) > 1:
-        untouched = [at for at in places if all(view.original[at : at + len(block.old)])]
-        if level is Level.EXACT and len(untouched) == 1:
-            places = untouched
+        if level is Level.EXACT and view.had_once([KEYS[level](line.text) for line in block.old]):
+            places = [at for at in places if all(view.original[at : at + len(block.old)])] or places
     return places
 
 

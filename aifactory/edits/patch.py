@@ -100,6 +100,8 @@ def _one_by_one(
     text: str, blocks: list[Block], path: str, evidence: Evidence, view: View | None = None
 ) -> str:
     for block in blocks:
+        replacing.learn(text, block, evidence)
+    for block in blocks:
         chosen = block
         if block.literal is not None:
             text, view = (view.text, None) if view else (text, None)

@@ -6,7 +6,7 @@ from aifactory.edits.blocks import Block
 from aifactory.edits.evidence import Evidence
 from aifactory.edits.likeness import indent, telling
 from aifactory.edits.search_replace import marked
-from aifactory.edits.style import holds_odd_bytes, in_characters
+from aifactory.edits.style import holds_odd_bytes, in_characters, kind_of
 from aifactory.edits.view import View
 from aifactory.errors import EditRefused
 
@@ -21,10 +21,9 @@ def replaced(text: str, block: Block, path: str, evidence: Evidence) -> str | No
     if text.find(old, at + 1) >= 0:
         raise _twice(text, old, at, block, path)
     _check_end(text[at + len(old) : at + len(old) + 1], old, new, f"{path}: edit {block.number}")
-    if _is_foreign(new, old, text) or _is_outdented(new, text, at):
+    if _is_foreign(new, old, text, evidence) or _is_outdented(new, text, at):
         return None
     evidence.exact_bytes |= holds_odd_bytes(old)
-    evidence.kept |= {"\t"} if "\n\t" in f"\n{old}" else set()
     if not new.isascii():
         new = in_characters(new, evidence, View(text), f"{path}: edit {block.number}")
     new = _with_ends(text, old, new, at)
@@ -34,6 +33,13 @@ def replaced(text: str, block: Block, path: str, evidence: Evidence) -> str | No
             next_step="leave the edit out, or compare with the file as it is",
         )
     return text[:at] + new + text[at + len(old) :]
+
+
+def learn(text: str, block: Block, evidence: Evidence) -> None:
+    """Note what a replacement that is found letter by letter shows of the answer's ways."""
+    old = block.literal[0] if block.literal else ""
+    if old and old in text:
+        evidence.kept |= {kind_of(indent(line)) for line in old.split("\n")} - {""}
 
 
 def by_lines(block: Block, path: str) -> Block:
@@ -104,12 +110,14 @@ def _with_ends(text: str, old: str, new: str, at: int) -> str:
     return new
 
 
-def _is_foreign(new: str, old: str, text: str) -> bool:
+def _is_foreign(new: str, old: str, text: str, evidence: Evidence) -> bool:
     """Whether the new text is indented with tabs where old text and file have spaces only, or
     the other way round: then its lines must be looked at one by one.
     """
     tabs = ("\n\t" in new or new.startswith("\t")) and "\t" not in old
     spaces = ("\n  " in new or new.startswith("  ")) and "  " not in old
+    if ("  " if tabs else "\t") in evidence.kept:
+        return False
     if (tabs or spaces) and View(text).is_foreign("\t" if tabs else "  "):
         return True
     if "\t" not in text or "  " not in new:

@@ -206,7 +206,8 @@ def _with_ends(
     differ = [(a, b) for a, b in pairs if before[a].end and after[b].end != before[a].end]
     differ = [(a, b) for a, b in differ if after[b].end]
     kinds = {line.end for line in before if line.end}
-    if not differ or (len(told) != 1 and len(kinds) != 1):
+    turned = not pairs and len(told) == len(kinds) == 1 and told != kinds
+    if not turned and (not differ or (len(told) != 1 and len(kinds) != 1)):
         return after
     evidence.returns |= told == {"\r\n"}
     evidence.feeds |= told == {"\n"}

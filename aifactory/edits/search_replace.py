@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 
 from aifactory.edits.blocks import Block, Line, Step, Update, Write
 from aifactory.edits.diff import changes
-from aifactory.edits.fences import fence, path_in_info, path_in_line
+from aifactory.edits.fences import (
+    Fence,
+    begins_name,
+    fence,
+    open_fence,
+    path_in_info,
+    path_in_line,
+)
 from aifactory.edits.likeness import indent
 from aifactory.edits.margins import outdented
 from aifactory.edits.paths import tidy
@@ -18,7 +25,6 @@ _SEARCH = re.compile(r"<{5,9} ?SEARCH>?[ \t\r]*")
 _DIVIDER = re.compile(r"={5,9}[ \t\r]*")
 _REPLACE = re.compile(r">{5,9} ?REPLACE[ \t\r]*")
 _READINGS = 12  # ways to divide a block that are tried
-_WORD = re.compile(r"\w+")
 _EXACT_DIVIDER = "======="
 
 
@@ -41,43 +47,38 @@ def parse(answer: str) -> list[Step]:
 def _blocks(lines: list[str]) -> Iterator[Found]:
     path: str | None = None
     at = number = after = 0
-    fenced = False
+    opener: Fence | None = None
     while at < len(lines):
         if not _SEARCH.fullmatch(lines[at].strip()):
             at += 1
             continue
         number += 1
-        named, opened = _above(lines, after, at)
-        fenced = opened or (fenced and not _closes(lines, after, at))
-        path = named or path
+        opener = open_fence(lines[after:at], opener)
+        path = _named(lines, after, at) or path
         if path is None:
             raise AnswerUnusable(f"block {number} does not say which file it changes")
         end, dividers = _extent(lines, at, path, number)
         body = outdented(lines[at + 1 : end], indent(lines[at]))
         yield Found(path, number, tuple(body), dividers)
         at = after = end + 1
-    _check_rest(lines, after, fenced, number)
+    _check_rest(lines, after, opener, number)
 
 
-def _above(lines: list[str], after: int, at: int) -> tuple[str | None, bool]:
-    """The name that stands above a block, and whether a fence opens there."""
+def _named(lines: list[str], after: int, at: int) -> str | None:
+    """The name that stands above a block, or in the fence around it."""
     opened = False
     for row in range(at - 1, max(after - 1, at - 6), -1):
         found = fence(lines[row])
+        if found and opened:
+            return None
         if found:
-            if opened:
-                return None, True
             opened = True
             if path := path_in_info(found.info):
-                return tidy(path), True
+                return tidy(path)
         elif lines[row].strip():
             path = path_in_line(lines[row])
-            return (tidy(path) if path else None), opened
-    return None, opened
-
-
-def _closes(lines: list[str], after: int, at: int) -> bool:
-    return any(found.bare for line in lines[after:at] if (found := fence(line)))
+            return tidy(path) if path else None
+    return None
 
 
 def _extent(lines: list[str], at: int, path: str, number: int) -> tuple[int, tuple[int, ...]]:
@@ -98,28 +99,15 @@ def _extent(lines: list[str], at: int, path: str, number: int) -> tuple[int, tup
     )
 
 
-def _check_rest(lines: list[str], after: int, fenced: bool, number: int) -> None:
-    rest = [line for line in lines[after:] if line.strip()]
-    closed = any(found.bare for line in rest if (found := fence(line)))
-    if number and fenced and not closed:
+def _check_rest(lines: list[str], after: int, opener: Fence | None, number: int) -> None:
+    last = next((line for line in reversed(lines[after:]) if line.strip()), "")
+    begins = begins_name(last, ended=not lines[-1]) or last.startswith("<")
+    if number and (begins or open_fence(lines[after:], opener)):
         raise AnswerUnusable(
-            "the code fence around the last block is never closed, the answer seems cut off",
+            "the answer ends where another block begins, or with a code fence that is never "
+            "closed; it seems cut off",
             next_step="give the whole answer again",
         )
-    last = rest[-1].strip() if rest else ""
-    path = path_in_line(last) if last else None
-    word = _WORD.fullmatch(last) and lines[-1]  # what follows is prose, and that has an end
-    cut = bool(word) or (path is not None and "/" in path and " " not in path)
-    if number and (cut or last.startswith("<<<<") or _opens(rest)):
-        raise AnswerUnusable(
-            "the answer ends where another block begins, it seems cut off",
-            next_step="give the whole answer again",
-        )
-
-
-def _opens(rest: list[str]) -> bool:
-    found = fence(rest[-1]) if rest else None
-    return found is not None and not found.bare
 
 
 def _step(found: Found) -> Step:

@@ -13,7 +13,7 @@ from aifactory.edits.overlay import Overlay
 from aifactory.edits.patch import agrees, patched
 from aifactory.edits.restore import restore
 from aifactory.edits.stale import Seen, ShownTree, settled
-from aifactory.edits.style import in_characters
+from aifactory.edits.style import check_rule, in_characters
 from aifactory.edits.text import decode, encode
 from aifactory.edits.tree import Tree
 from aifactory.edits.view import View
@@ -104,7 +104,7 @@ def _carry_out(step: Step, overlay: Overlay, tree: Tree, evidence: Evidence) -> 
     if isinstance(step, Write):
         _write(step, overlay, tree, evidence)
     elif isinstance(step, Update):
-        _update(step, overlay, evidence)
+        _update(step, overlay, tree, evidence)
     elif isinstance(step, Delete):
         _delete(step, overlay, evidence)
     else:
@@ -143,6 +143,7 @@ def _write(step: Write, overlay: Overlay, tree: Tree, evidence: Evidence) -> Non
     else:
         names.check_known(step, path, old, overlay)
         text = restore(decode(old), step, path, evidence)
+        _check_first_depth(decode(old), text, path, tree, evidence)
     overlay.put(path, encode(text, path))
 
 
@@ -155,6 +156,8 @@ def _fresh(step: Write, path: str, tree: Tree, evidence: Evidence) -> str:
     elif evidence.feeds and "\r" not in text and kin.ends_in_crlf(path, tree):
         text = text.replace("\n", "\r\n")
     text = _indented_as_kin(text, path, tree, evidence.tabs)
+    for line in text.split("\n") if not text.isascii() else []:
+        check_rule(line, path)
     if evidence.plain or evidence.composed:
         return in_characters(text, evidence, View(text), path)
     return text
@@ -172,11 +175,28 @@ def _indented_as_kin(text: str, path: str, tree: Tree, shift: Shift | None) -> s
             if strays and tabs is not None:
                 return "\n".join([reindented(line, shift) for line in text.split("\n")])
     if strays:
-        raise EditRefused(
-            f"{path}: whether tabs or spaces are meant at the start of lines is not clear",
-            next_step="indent the new file as the others are",
-        )
+        raise _unclear_depth(path)
     return text
+
+
+def _check_first_depth(
+    before: str, after: str, path: str, tree: Tree, evidence: Evidence
+) -> None:
+    """Raise if the first lines of a file that are indented are so with tabs where the other files
+    of its kind have spaces, or the other way round, and the answer nowhere keeps the files' own.
+    """
+    if evidence.kept or kin.indents(before) or not (whites := kin.indents(after)):
+        return
+    tabs = kin.has_tabs(path, tree)
+    if tabs is not None and ("  " if tabs else "\t") in whites:
+        raise _unclear_depth(path)
+
+
+def _unclear_depth(path: str) -> EditRefused:
+    return EditRefused(
+        f"{path}: whether tabs or spaces are meant at the start of lines is not clear",
+        next_step="indent its lines as those of the other files of its kind are",
+    )
 
 
 def _undressed(text: str, path: str, evidence: Evidence) -> str:
@@ -201,12 +221,15 @@ def _check_base(step: Write, path: str, then: bytes | None, now: bytes | None) -
         )
 
 
-def _update(step: Update, overlay: Overlay, evidence: Evidence) -> None:
+def _update(step: Update, overlay: Overlay, tree: Tree, evidence: Evidence) -> None:
     path = _safe(step.path, overlay, evidence)
     data = overlay.read(path)
     if data is None:
         path, data = _meant(step, path, overlay)
-    overlay.put(path, encode(patched(decode(data), step, path, evidence), path))
+    before = decode(data)
+    after = patched(before, step, path, evidence)
+    _check_first_depth(before, after, path, tree, evidence)
+    overlay.put(path, encode(after, path))
 
 
 def _meant(step: Update, path: str, overlay: Overlay) -> tuple[str, bytes]:

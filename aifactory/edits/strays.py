@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from aifactory.edits import margins
 from aifactory.edits.evidence import Evidence
 from aifactory.edits.likeness import LOOKS, gained_looks, is_decomposed
-from aifactory.edits.style import check_lost, in_characters, learn
+from aifactory.edits.style import check_lost, in_characters, is_rule, learn
 from aifactory.edits.text import FileLine
 from aifactory.edits.view import View
 from aifactory.errors import EditRefused
@@ -80,8 +80,10 @@ def _gains(true: str, said: str) -> bool:
 
 
 def _is_slip(true: str, said: str) -> bool:
-    """Whether the answer's line is the file's, with bytes lost or accents set apart."""
-    if is_decomposed(said) and not is_decomposed(true):
+    """Whether the answer's line is the file's, with bytes lost, accents set apart, or the dashes
+    of a heading or a table made long.
+    """
+    if (is_decomposed(said) and not is_decomposed(true)) or (is_rule(said) and not is_rule(true)):
         return True
     odd = any("\udc80" <= char <= "\udcff" for char in true)
     return odd and true.rstrip(_WHITE) != said.rstrip(_WHITE)

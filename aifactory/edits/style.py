@@ -82,7 +82,9 @@ def style_of(block: Block, place: Place, view: View, path: str, evidence: Eviden
         )
     if place.level >= Level.LOOK:
         _learn(told, evidence)
-    evidence.kept |= {white for line, true in told if (white := _kept(line.text, true.text))}
+    evidence.kept |= {
+        kind_of(indent(a.text)) for a, b in told if indent(a.text) == indent(b.text)
+    } - {""}
     trimmed = any(_trails(bare(line.text)) and not _trails(true.text) for line, true in pairs)
     faithful = all(
         line.text.endswith("\r") == (true.end == "\r\n") for line, true in pairs if true.end
@@ -107,11 +109,8 @@ def style_of(block: Block, place: Place, view: View, path: str, evidence: Eviden
     )
 
 
-def _kept(said: str, true: str) -> str:
-    """The kind of indentation that a line shows the answer to keep: a tab, two spaces, or none."""
-    white = indent(said)
-    if white != indent(true):
-        return ""
+def kind_of(white: str) -> str:
+    """What indentation shows of whoever writes it: a tab, two spaces, or nothing if it is short."""
     return "\t" if "\t" in white else "  " if len(white) >= _WIDE else ""
 
 
@@ -204,13 +203,17 @@ def check_lost(text: str, view: View, label: str, evidence: Evidence) -> None:
 
 def _check_depth(said: str, style: Style, view: View) -> None:
     """Raise NoShift if tabs and spaces of the answer are not the file's, and the file has several
-    indentations, itself perhaps among them, that the answer would write so.
+    indentations, itself perhaps among them, that the answer would write so; or if the line is set
+    to a column with spaces, of which some may be tabs.
     """
     shift = style.evidence.tabs if style.shift == SAME else style.shift
     if shift is None or not shift.size or not said:
         return
     spaces = {depth for depth in view.depths if "\t" not in depth and len(depth) >= shift.size}
     if spaces and "\t" in "".join(view.depths) and said not in style.depths:
+        raise NoShift
+    to_column = "\t" not in said and len(said) % shift.size
+    if shift.kind == "tabs" and to_column and said not in style.depths:
         raise NoShift
     could = {depth for depth in view.depths if unshifted(depth, shift) == said}
     if said in view.depths and said not in style.depths:
@@ -227,11 +230,21 @@ def in_characters(text: str, evidence: Evidence, view: View, label: str) -> str:
         text = _plain(text, evidence, view, label)
     if evidence.composed:
         text = unicodedata.normalize("NFC", text)
-    if _RULE.fullmatch(text) and not view.holds("\u2014"):
-        raise EditRefused(f"{label} adds a line of long dashes", next_step="write plain dashes")
+    check_rule(text, label)
     if "\ufffd" in text and view.holds_odd_bytes and not view.holds("\ufffd"):
         raise EditRefused(f"{label} adds a replacement character (U+FFFD)")
     return in_latin(text, evidence, view, label) if view.holds_odd_bytes else text
+
+
+def is_rule(text: str) -> bool:
+    """Whether a line consists of long dashes, as headings and tables do of plain ones."""
+    return _RULE.fullmatch(text) is not None
+
+
+def check_rule(text: str, label: str) -> None:
+    """Raise EditRefused if a line to be added consists of long dashes."""
+    if is_rule(text):
+        raise EditRefused(f"{label} adds a line of long dashes", next_step="write plain dashes")
 
 
 def _plain(text: str, evidence: Evidence, view: View, label: str) -> str:

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, field
 
 from aifactory.edits.blocks import Block, Delete, Rename, Step, Update, Write
-from aifactory.edits.fences import fence
-from aifactory.edits.hunks import HUNK, Hunk, is_headless, read_hunk
+from aifactory.edits.fences import Fence, fence
+from aifactory.edits.hunks import HUNK, Hunk, begins_part, is_headless, read_hunk
 from aifactory.edits.margins import is_set_off
 from aifactory.edits.paths import forward, tidy, unquoted
 from aifactory.errors import AnswerUnusable
@@ -58,7 +58,8 @@ def parse(answer: str) -> tuple[list[Step], dict[str, str]]:
 
 def _sections(lines: list[str]) -> list[_Section]:
     sections: list[_Section] = []
-    opened = fenced = False
+    opener: Fence | None = None
+    fenced = False
     counts = True
     number = at = 0
     last = last_row(lines)
@@ -69,7 +70,8 @@ def _sections(lines: list[str]) -> list[_Section]:
             continue
         found = fence(line)
         if found:
-            opened = not opened
+            if opener is None or found.closes(opener):
+                opener = None if opener else found
             fenced = True
         elif git := _GIT.fullmatch(line):
             sections.append(_Section(len(sections) + 1, git=True))
@@ -81,7 +83,7 @@ def _sections(lines: list[str]) -> list[_Section]:
             at += 1
         elif sections and (HUNK.match(line) or is_headless(lines, at)):
             number += 1
-            hunk, at = read_hunk(lines, at, number, last, opened, counts)
+            hunk, at = read_hunk(lines, at, number, last_row(lines), opener, counts)
             counts = counts and hunk.block.exact_counts
             sections[-1].hunks.append(hunk)
             continue
@@ -91,10 +93,12 @@ def _sections(lines: list[str]) -> list[_Section]:
             raise AnswerUnusable("the diff renames a file without a line `diff --git`")
         elif sections and not sections[-1].hunks:
             _read_extended(sections[-1], line)
+        elif sections and line and at == len(lines) - 1 and begins_part(line):
+            raise AnswerUnusable("the diff ends where another part begins", next_step=_CUT)
         at += 1
     if sections and not fenced:
         sections[-1].last = True
-    if opened and sections:
+    if opener and sections:
         raise AnswerUnusable(
             "the code fence around the diff is never closed, it seems cut off", next_step=_CUT
         )

@@ -32,6 +32,7 @@ class View:
         self._plain = text.isascii()
         self.original = [True] * len(self.lines)
         """Which lines stood there before any block was applied."""
+        self._first: View | None = None
         self._keys: dict[Level, list[str]] = {}
         self._rows: dict[Level, dict[str, list[int]]] = {}
         self._coded: dict[Level, tuple[dict[str, str], str]] = {}
@@ -58,6 +59,10 @@ class View:
 
     def _count(self, white: str) -> int:
         return sum(count for depth, count in self.depths.items() if white in depth)
+
+    def had_once(self, wanted: Sequence[str]) -> bool:
+        """Whether these lines followed each other in one place of the file at first."""
+        return self._first is not None and len(self._first.places(wanted, Level.EXACT)) == 1
 
     @cached_property
     def ends(self) -> frozenset[str]:
@@ -136,6 +141,7 @@ class View:
     def splice(self, splice: Splice) -> None:
         """Replace rows, and keep what is known of all the others."""
         low, high, lines = splice
+        self._first = self._first or View(self.text)
         self.lines[low:high] = lines
         self.original[low:high] = [False] * len(lines)
         for level, keys in self._keys.items():

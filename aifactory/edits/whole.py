@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from aifactory.edits.blocks import Write
-from aifactory.edits.fences import Fence, fence, is_name, path_in_info, path_in_line
+from aifactory.edits.fences import Fence, begins_name, fence, is_name, path_in_info, path_in_line
 from aifactory.edits.margins import outdented
 from aifactory.edits.paths import tidy
 from aifactory.errors import AnswerUnusable
@@ -170,9 +170,9 @@ def _check_gap(text: _Text, following: int | None, end: int, start: _Start) -> N
 
 def _check_rest(lines: list[str], at: int, writes: list[Write]) -> None:
     last = next((line for line in reversed(lines[at:]) if line.strip()), "")
-    path = path_in_line(last)
-    if writes and path and ("/" in path or "." in path) and " " not in path:
+    if writes and begins_name(last, ended=not lines[-1]):
         raise AnswerUnusable(
-            f"{path}: named at the end of the answer, but its text is missing",
+            f"{last.strip()[:80]!r} at the end of the answer seems to name a file, but its text "
+            "is missing",
             next_step="give the whole answer again",
         )
