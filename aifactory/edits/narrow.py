@@ -22,9 +22,9 @@ def narrow(block: Block, view: View, places: list[int], level: Level) -> list[in
         places = _below(block.anchors, view, places)
     if len(places) > 1 and block.start is not None:
         places = _shown(block, view, places) or places
-    if len(places) > 1:
-        if level is Level.EXACT and view.had_once([KEYS[level](line.text) for line in block.old]):
-            places = [at for at in places if all(view.original[at : at + len(block.old)])] or places
+    old = [KEYS[level](line.text) for line in block.old]
+    if len(places) > 1 and level is Level.EXACT and view.had_once(old):
+        places = [at for at in places if all(view.original[at : at + len(old)])] or places
     return places
 
 

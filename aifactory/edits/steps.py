@@ -179,9 +179,7 @@ def _indented_as_kin(text: str, path: str, tree: Tree, shift: Shift | None) -> s
     return text
 
 
-def _check_first_depth(
-    before: str, after: str, path: str, tree: Tree, evidence: Evidence
-) -> None:
+def _check_first_depth(before: str, after: str, path: str, tree: Tree, evidence: Evidence) -> None:
     """Raise if the first lines of a file that are indented are so with tabs where the other files
     of its kind have spaces, or the other way round, and the answer nowhere keeps the files' own.
     """

@@ -210,3 +210,53 @@ def test_a_heading_under_which_long_dashes_stand_is_refused() -> None:
         outcome(
             f"*** Begin Patch\n*** Update File: m.rst\n@@\n{hunk}*** End Patch\n", {"m.rst": "a\n"}
         )
+
+
+def test_tabs_where_a_file_is_indented_for_the_first_time() -> None:
+    kin = {"m.py": "b()\nc()\n", "n.py": "if a:\n    b()\n"}
+    block = "m.py\n```\n<<<<<<< SEARCH\nc()\n=======\nif a:\n\tc()\n>>>>>>> REPLACE\n```\n"
+    for answer in (block, whole("b()\nif a:\n\tc()\n")):
+        with pytest.raises(EditRefused, match="whether tabs or spaces are meant"):
+            outcome(answer, kin)
+        assert outcome(answer.replace("\t", "    "), kin)["m.py"] == "b()\nif a:\n    c()\n"
+        assert outcome(answer, {"m.py": kin["m.py"]})["m.py"] == "b()\nif a:\n\tc()\n"
+
+
+def test_tabs_that_another_edit_shows_to_be_kept() -> None:
+    file = "f {\n\ta\n}\n# x\n"
+    old = [("# x\n", "# x\n#     y\n    z\n"), ("f {\n\ta\n", "f {\n\tb\n")]
+    edits = [{"op": "replace", "path": "m.c", "old": a, "new": b} for a, b in old]
+    changed = file.replace("\ta", "\tb") + "#     y\n    z\n"
+    assert outcome(json.dumps({"edits": edits}), {"m.c": file}) == {"m.c": changed}
+    with pytest.raises(EditRefused, match="in no uniform way"):
+        outcome(json.dumps({"edits": edits[:1]}), {"m.c": file})
+
+
+def test_a_short_text_under_another_folder() -> None:
+    files = {"requirements/docs.in": "Sphinx\nPallets-Themes\nsphinx-issues\n"}
+    with pytest.raises(EditRefused, match=r"requirements/docs\.in is nearly the same"):
+        outcome(whole("sphinx\npallets-themes\nsphinx-notes\n", "docs.in"), files)
+    assert outcome(whole("flit\nbuild\nwheel\n", "docs.in"), files)
+
+
+def test_long_dashes_under_a_heading() -> None:
+    file = "Title\n-----\n\nA \u2014 b.\n"
+    changed = file.replace("b.", "c.")
+    assert outcome(whole(changed.replace("-----", "\u2014\u2014-"), "m.rst"), {"m.rst": file}) == {
+        "m.rst": changed
+    }
+    with pytest.raises(EditRefused, match="a line of long dashes"):
+        outcome(whole("New\n\u2014\u2014\n", "new.rst"), {"m.rst": file})
+
+
+def test_a_file_in_crlf_of_which_no_line_stays() -> None:
+    assert outcome(whole("y = 1\r\nz = 2\r\n"), {"m.py": "x = 1\n"}) == {"m.py": "y = 1\nz = 2\n"}
+
+
+def test_a_line_that_is_set_to_a_column_with_spaces_for_tabs_is_refused() -> None:
+    file = "f(a)\n{\n\tif (a)\n\t\tg(a);\n}\n"
+    block = "        g(a);\n"
+    answer = "m.c\n```\n<<<<<<< SEARCH\n    if (a)\n{}=======\n    if (a)\n{}>>>>>>> REPLACE\n```\n"
+    assert outcome(answer.format(block, block + block.replace("a", "b")), {"m.c": file})
+    with pytest.raises(EditRefused, match="in no uniform way"):
+        outcome(answer.format(block, block + "          b);\n"), {"m.c": file})

@@ -192,3 +192,16 @@ def test_a_new_line_between_two_kinds_of_line_ends_is_refused() -> None:
             f"m.py\n```\n{_MIXED.replace(chr(13), '').replace('e', 'new' + chr(10) + 'e')}```\n",
             _MIXED,
         )
+
+
+def _blocks(*pairs: tuple[str, str]) -> str:
+    block = "m.py\n```\n<<<<<<< SEARCH\n{}=======\n{}>>>>>>> REPLACE\n```\n"
+    return "".join(block.format(old, new) for old, new in pairs)
+
+
+def test_only_lines_that_stood_once_at_first_are_told_from_those_of_another_edit() -> None:
+    made, built = ("a\n", "a\nx\ny\n"), ("a\nx\n", "a\nw\nx\n")
+    answer = _blocks(made, built, ("x\ny\n", "x\nz\n"))
+    assert _result(answer, "a\nq\nx\ny\n") == "a\nw\nx\ny\nq\nx\nz\n"
+    with pytest.raises(EditRefused, match="fits 3 places"):
+        _result(answer, "a\nq\nx\ny\nq\nx\ny\n")
