@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from difflib import SequenceMatcher
 from itertools import pairwise
 
@@ -35,7 +35,7 @@ def find(block: Block, view: View) -> list[Rows]:
     for offset in _offsets(keys, view):
         if _keeps_all(block.old, keys, offset, view):
             return []
-        rows = _aligned(keys, view, offset)
+        rows = max(_straight(keys, view, offset), _aligned(keys, view, offset), key=_count)
         if _fits(block.old, keys, rows, view) and _is_close(block, keys, rows):
             spots = _spots(block, rows)
             found[spots] = max(rows, found.get(spots, ()), key=_count)
@@ -95,6 +95,16 @@ def _offsets(keys: list[str], view: View) -> list[int]:
         if len(places) <= _COMMON:
             votes.update([row - at for row in places])
     return [offset for offset, count in votes.most_common(_TRIES) if count]
+
+
+def _straight(keys: list[str], view: View, offset: int) -> Rows:
+    """The rows of the block's lines that stand just where they would, counted from `offset`."""
+    there = view.keys(Level.DRIFT)
+    rows = range(offset, offset + len(keys))
+    return tuple(
+        row if 0 <= row < len(there) and there[row] == key else None
+        for row, key in zip(rows, keys, strict=True)
+    )
 
 
 def _aligned(keys: list[str], view: View, offset: int) -> Rows:
@@ -182,12 +192,18 @@ def _is_close(block: Block, keys: list[str], rows: Rows) -> bool:
     the file as in the block. Around removed lines one line more or less may lie in between; added
     ones have a place for certain only if there is one, or no empty line is out of place.
     """
-    sure = {at: row for at, row in enumerate(rows) if row is not None and telling(keys[at])}
+    found = {at: row for at, row in enumerate(rows) if row is not None}
+    sure = [at for at in found if telling(keys[at])]
     return all(
-        _is_near(keys[above:below], sure[below] - sure[above], low == high)
+        _is_near(keys[above:below], found[below] - found[above], low == high)
         for low, high in _changes(block)
-        for above, below in _pairs(list(sure), low, high)
+        for above, below in _pairs(sorted({*sure, *_beside(found, low, high)}), low, high)
     )
+
+
+def _beside(found: Collection[int], low: int, high: int) -> list[int]:
+    """The lines just above and below a change that were found."""
+    return [at for at in (low - 1, high) if at in found]
 
 
 def _is_near(span: Sequence[str], distance: int, inserts: bool) -> bool:

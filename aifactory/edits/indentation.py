@@ -65,6 +65,8 @@ def shift_of(
         raise NoShift
     if agreed not in (None, SAME) and not all(shifted(p.said, agreed) == p.true for p in pairs):
         raise NoShift
+    if agreed not in (None, SAME) and not removed and _is_level(added, kept):
+        raise NoShift
     if agreed and (len(agreed.text) > 1 or _is_certain(agreed, removed, kept)):
         return agreed
     possible = dict.fromkeys([SAME, *filter(None, (by_kept, by_removed))])
@@ -72,6 +74,14 @@ def shift_of(
     if len(fitting) != 1:
         raise NoShift
     return fitting[0]
+
+
+def _is_level(added: list[str], kept: list[Pair]) -> bool:
+    """Whether an added line has the indentation of kept ones in the file, and of none in the
+    answer: the kept lines may have slipped, and not the block.
+    """
+    said, true = {pair.said for pair in kept}, {pair.true for pair in kept}
+    return any(white in true and white not in said for white in added)
 
 
 def _is_turned(pair: Pair) -> bool:

@@ -149,7 +149,9 @@ def _read_extended(section: _Section, line: str) -> None:
 
 def _names(section: _Section) -> tuple[str, str]:
     """Old and new path, without `a/` and `b/`."""
-    old, new = forward(section.old), forward(section.new)
+    says = section.says
+    old = forward(section.old or unquoted(says.get("rename from", "")))
+    new = forward(section.new or unquoted(says.get("rename to", "")))
     both = old.startswith("a/") and new.startswith("b/")
     if both or (old == _NULL and new.startswith("b/")) or (new == _NULL and old.startswith("a/")):
         old, new = old.removeprefix("a/"), new.removeprefix("b/")
@@ -183,6 +185,12 @@ def _steps(section: _Section) -> list[Step]:
         raise AnswerUnusable(f"{new}: the diff ends before its first hunk", next_step=_CUT)
     to = tidy(unquoted(says.get("rename to", new)))
     start = tidy(unquoted(says.get("rename from", old)))
+    if (start, to) == (f"a/{old}", f"b/{new}"):
+        start, to = old, new
+    if "rename to" in says and (start, to) != (old, new):
+        raise AnswerUnusable(
+            f"{new}: the diff names the renamed file in two ways, it seems cut off", next_step=_CUT
+        )
     if to != start and to != old:
         steps.append(Rename(old, to, section.number))
     return steps

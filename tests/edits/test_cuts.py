@@ -57,3 +57,22 @@ def test_a_hunk_that_changes_nothing_is_refused() -> None:
     diff = "--- a/a.py\n+++ b/a.py\n@@ -1,2 +1,2 @@\n x\n-y\n+z\n@@ -8,2 +8,2 @@\n u\n v\n"
     with pytest.raises(AnswerUnusable, match="hunk 2 neither removes nor adds a line"):
         parse(diff)
+
+
+_RENAME = (
+    "diff --git a/my a.py b/src/my b.py\nsimilarity index 100%\nrename from {}\nrename to {}\n"
+)
+
+
+@pytest.mark.parametrize("prefixes", [("", ""), ("a/", "b/")])
+def test_a_renamed_file_is_named_twice(prefixes: tuple[str, str]) -> None:
+    before, after = prefixes
+    tree = MemoryTree({"my a.py": b"x\n"})
+    answer = _RENAME.format(f"{before}my a.py", f"{after}src/my b.py")
+    assert apply(parse(answer), tree) == {"my a.py": None, "src/my b.py": b"x\n"}
+
+
+def test_a_renamed_file_whose_new_name_is_cut_off() -> None:
+    answer = "diff --git a/a.py b/src/b.py\nrename from a.py\nrename to src/b"
+    with pytest.raises(AnswerUnusable, match="names the renamed file in two ways"):
+        parse(answer)
