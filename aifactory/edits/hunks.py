@@ -17,11 +17,6 @@ _MARKS: dict[str, Mark] = {" ": " ", "-": "-", "+": "+"}
 _LOST = 3  # lines that a header may count too many before the hunk is taken for cut off
 
 
-@dataclass(frozen=True)
-class Hunk:
-    block: Block
-
-
 @dataclass
 class _Left:
     """How many old and new lines the header still promises."""
@@ -59,7 +54,7 @@ def is_headless(lines: list[str], at: int) -> bool:
 
 def read_hunk(
     lines: list[str], at: int, number: int, last: int, opener: Fence | None, counts: bool
-) -> tuple[Hunk, int]:
+) -> tuple[Block, int]:
     """The hunk whose header, or first line if it has none, is at row `at`, and the row behind it.
     `opener` is the fence around it; `counts`: no header of the answer before has counted wrongly.
     """
@@ -89,7 +84,7 @@ def read_hunk(
         exact_counts=left.exact,
         says_newline=any(not line.ended for line in body),
     )
-    return Hunk(block), end
+    return block, end
 
 
 def _region_end(lines: list[str], at: int, left: _Left, opener: Fence | None) -> int:
