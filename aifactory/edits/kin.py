@@ -1,4 +1,4 @@
-"""What the files of the same kind as a new one have in common."""
+"""What the files of the same kind as one have in common."""
 
 from __future__ import annotations
 
@@ -8,16 +8,25 @@ from aifactory.edits.tree import Tree
 
 _MANY = 20  # files that are looked at
 _SURE = 3  # files that must be indented with spaces, and none with tabs, to show that all are
+_FAMILIES = (
+    ("js", "mjs", "cjs", "jsx", "ts", "mts", "cts", "tsx", "vue"),
+    ("c", "h", "cc", "cpp", "cxx", "hh", "hpp", "hxx"),
+    ("css", "scss", "less"),
+    ("html", "htm", "xhtml"),
+    ("py", "pyi"),
+    ("yml", "yaml"),
+)
+"""Extensions of files that are written alike."""
 
 
 def ends_in_crlf(path: str, tree: Tree) -> bool:
-    """Whether the files with the extension of `path`, or all where there are none, have CRLF."""
+    """Whether the files of the kind of `path`, or all where there are none, have CRLF."""
     texts = [data for data in _texts(path, tree) if b"\n" in data]
     return bool(texts) and all(data.count(b"\n") == data.count(b"\r\n") for data in texts)
 
 
 def has_tabs(path: str, tree: Tree) -> bool | None:
-    """Whether the files with the extension of `path` indent lines with tabs; None if only some
+    """Whether the files of the kind of `path` indent lines with tabs; None if only some
     do, none indents any, or there are none.
     """
     texts = _texts(path, tree) if _has_kin(path, tree) else []
@@ -31,7 +40,7 @@ def indents(text: str) -> set[str]:
 
 
 def shuns_tabs(path: str, tree: Tree) -> bool:
-    """Whether several files with the extension of `path` indent lines, and none of them with tabs.
+    """Whether several files of the kind of `path` indent lines, and none of them with tabs.
 
     Of 513 new files of public projects with such kin, none was indented with tabs alone.
     """
@@ -52,5 +61,7 @@ def _texts(path: str, tree: Tree) -> list[bytes]:
 
 
 def _ending(path: str) -> str:
+    """The extension of a name, the same one for all of a family."""
     name = path.rpartition("/")[2]
-    return name.rpartition(".")[2] if "." in name else ""
+    ending = name.rpartition(".")[2] if "." in name else ""
+    return next((family[0] for family in _FAMILIES if ending in family), ending)

@@ -21,7 +21,8 @@ _EMPTY = hashlib.sha256(b"").hexdigest()  # the base of a file that the answer c
 _SLIP = 2  # letters that a slip changes
 _ALIKE = 0.6  # of the new file's lines stand in the other as well
 _RELATED = 0.3  # of them where the name speaks for it, too
-_TELLING = 6  # letters of a name in which a slip is likelier than a name of its own
+_NAME = 4  # letters of a name that can have a slip
+_LONG_NAME = 6  # letters of a name in which a slip is likelier than a name of its own
 _FEW = 3
 _SHORT = 8  # lines of a text that is compared letter by letter, too
 _LONG = 200  # letters that are compared, where there are few lines
@@ -104,8 +105,6 @@ def _check_prose(path: str, tree: Tree) -> None:
 
 def _meant(step: Write, path: str, tree: Tree) -> str | None:
     """A file with nearly this text, and this name but for a slip or the first folders."""
-    letters = Counter(path)
-    stem = path.rpartition("/")[2].partition(".")[0]
     first = path.partition("/")[0]
     strange = not any(other.startswith(f"{first}/") for other in tree.paths())
     for other in tree.paths():
@@ -114,15 +113,29 @@ def _meant(step: Write, path: str, tree: Tree) -> str | None:
         folders = other.endswith(f"/{path}") or (strange and path.endswith(f"/{other}"))
         if folders and _is_changed(step.text, tree.read(other) or b""):
             return other
-        near = abs(len(other) - len(path)) <= _SLIP and _is_slip(letters, Counter(other))
-        least = _RELATED if len(stem) >= _TELLING else _ALIKE
-        if near and _is_alike(step.text, tree.read(other) or b"", least):
+        least = _least(path, other)
+        if least and _is_alike(step.text, tree.read(other) or b"", least):
             return other
     return None
 
 
-def _is_slip(letters: Counter[str], others: Counter[str]) -> bool:
+def _least(path: str, other: str) -> float | None:
+    """The part of its lines that must be alike for a name to be a slip in the other; None if it is
+    none, as one of another letter in two is not.
+    """
+    if abs(len(other) - len(path)) > _SLIP or not _is_slip(path, other):
+        return None
+    stem, known = (name.rpartition("/")[2].partition(".")[0] for name in (path, other))
+    if stem == known:
+        return _ALIKE
+    if len(stem) < _NAME:
+        return None
+    return _RELATED if len(stem) >= _LONG_NAME else _ALIKE
+
+
+def _is_slip(path: str, other: str) -> bool:
     """Whether few letters differ; numbers in names are meant."""
+    letters, others = Counter(path), Counter(other)
     differ = list(((letters - others) + (others - letters)).elements())
     return len(differ) <= _SLIP and not any(char.isdigit() for char in differ)
 
