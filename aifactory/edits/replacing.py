@@ -20,7 +20,8 @@ def replaced(text: str, block: Block, path: str, evidence: Evidence) -> str | No
         return None
     if text.find(old, at + 1) >= 0:
         raise _twice(text, old, at, block, path)
-    _check_end(text[at + len(old) : at + len(old) + 1], old, new, f"{path}: edit {block.number}")
+    end = at + len(old)
+    _check_edges(text[at - 1 : at], text[end : end + 1], block, f"{path}: edit {block.number}")
     if _is_foreign(new, old, text, evidence) or _is_outdented(new, text, at):
         return None
     evidence.exact_bytes |= holds_odd_bytes(old)
@@ -32,7 +33,7 @@ def replaced(text: str, block: Block, path: str, evidence: Evidence) -> str | No
             f"{path}: edit {block.number} is in the file already, at line {_line(text, at)}",
             next_step="leave the edit out, or compare with the file as it is",
         )
-    return text[:at] + new + text[at + len(old) :]
+    return text[:at] + new + text[end:]
 
 
 def learn(text: str, block: Block, evidence: Evidence) -> None:
@@ -70,10 +71,17 @@ def _check(old: str, block: Block, path: str) -> None:
         )
 
 
-def _check_end(behind: str, old: str, new: str, label: str) -> None:
+def _check_edges(before: str, behind: str, block: Block, label: str) -> None:
     """Raise if the new text ends its line where the file's line goes on, which the old one does
-    not tell.
+    not tell; or goes on in a line that the old one ends.
     """
+    old, new = block.literal or ("", "")
+    goes_on = new != "" and not new.startswith(("\n", "\r\n"))
+    if old.startswith(("\n", "\r\n")) and goes_on and before not in ("", "\n"):
+        raise EditRefused(
+            f"{label} begins with the end of a line, and its new text does not",
+            next_step="copy the whole line before, too, or leave out the empty line",
+        )
     if behind.strip() and new.endswith("\n") and not old.endswith("\n"):
         raise EditRefused(
             f"{label} ends in the middle of a line, and its new text with a newline",

@@ -237,6 +237,14 @@ def test_a_new_line_end_in_the_middle_of_a_line_is_refused() -> None:
     assert _result(_json("END", "END\n"), "a\nEND") == "a\nEND\n"
 
 
+def test_a_text_that_begins_with_the_end_of_a_line_does_not_lose_it() -> None:
+    with pytest.raises(EditRefused, match="begins with the end of a line"):
+        _result(_json("\nb\n", "new\n\nb\n"), "a\nb\n")
+    assert _result(_json("\nb\n", "\nnew\nb\n"), "a\nb\n") == "a\nnew\nb\n"
+    assert _result(_json("\nb", ""), "a\nb\n") == "a\n"
+    assert _result(_json("\nb\n", "new\nb\n"), "a\n\nb\n") == "a\nnew\nb\n"
+
+
 @pytest.mark.parametrize(("end", "other"), [("\n", "\r\n"), ("\r\n", "\n")])
 def test_line_ends_are_trusted_where_those_of_kept_lines_are_the_files(
     end: str, other: str
