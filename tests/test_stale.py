@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
+
 from aifactory.model import State
 from tests.conftest import Checkout
 from tests.house import House, drop, opened
@@ -53,3 +57,61 @@ def test_a_change_of_the_same_line_is_proposed_again_from_what_is_there(
         assert "value_3 = 3 + 1" in house.prompt(1)
         assert house.land("t1") is State.DONE
     assert checkout.git("show", "HEAD:app.py") == BASE.replace("= 3\n", "= 34\n").strip()
+
+
+def moved(
+    checkout: Checkout, answers: list[str], by_a_person: Callable[[], object], *files: str
+) -> House:
+    """A proposal for `t1` that is verified, and landed after a commit of a person's."""
+    begun(checkout)
+    drop(checkout, "t1", files=["app.py", "new/*", *files])
+    with opened(checkout, answers) as house:
+        house.take_in()
+        assert house.attempt("t1") is State.READY
+        by_a_person()
+        checkout.git("add", "--all", "--", ":!tasks", ":!shared")
+        checkout.git("commit", "--quiet", "-m", "by a person")
+        house.land("t1")
+        return house
+
+
+def test_a_mode_that_a_person_set_stays(checkout: Checkout) -> None:
+    def person() -> None:
+        (checkout.root / "app.py").chmod(0o755)
+
+    house = moved(checkout, [edit("value_3 = 3", "value_3 = 33")], person)
+    assert len(house.model.requests) == 1
+    assert checkout.git("ls-tree", "HEAD", "app.py").startswith("100755")
+    assert "value_3 = 33" in checkout.git("show", "HEAD:app.py").splitlines()
+
+
+def test_a_mode_is_a_change_that_merges(checkout: Checkout) -> None:
+    def person() -> None:
+        checkout.write({"app.py": BASE.replace("= 20", "= 20 + 1")})
+
+    mode = "diff --git a/app.py b/app.py\nold mode 100644\nnew mode 100755\n"
+    house = moved(checkout, [mode], person)
+    assert len(house.model.requests) == 1
+    assert checkout.git("ls-tree", "HEAD", "app.py").startswith("100755")
+    assert "value_20 = 20 + 1" in checkout.git("show", "HEAD:app.py")
+
+
+@pytest.mark.parametrize("kind", ["a link", "a link above", "a folder", "a file above"])
+def test_what_a_person_put_where_a_new_file_was_to_be_stays(checkout: Checkout, kind: str) -> None:
+    def person() -> None:
+        if kind == "a link":
+            (checkout.root / "new").mkdir()
+            (checkout.root / "new" / "n.txt").symlink_to("../app.py")
+        elif kind == "a link above":
+            (checkout.root / "new").symlink_to("elsewhere")
+        elif kind == "a folder":
+            checkout.write({"new/n.txt/inner.txt": "by a person\n"})
+        else:
+            checkout.write({"new": "by a person\n"})
+
+    house = moved(checkout, ["```text:new/n.txt\nmine\n```\n"], person)
+    assert house.state("t1") is State.QUEUED
+    record = house.factory.queue.record("t1")
+    assert record and record.charged == 0
+    assert "proposal.stale" in house.names("t1")
+    assert checkout.git("status", "--porcelain", "--", "new") == ""

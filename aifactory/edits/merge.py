@@ -11,7 +11,8 @@ class Conflict(Exception):
     """Both sides changed the same lines; `old_from` and `old_to` are lines of the base, from 0."""
 
     def __init__(self, old_from: int, old_to: int) -> None:
-        super().__init__(f"lines {old_from + 1} to {max(old_from + 1, old_to)}")
+        first, last = old_from + 1, max(old_from + 1, old_to)
+        super().__init__(f"lines {first} to {last}" if first < last else f"line {first}")
 
 
 def merge(base: str, ours: str, theirs: str) -> str:

@@ -39,7 +39,7 @@ def test_a_conflict_is_refused_by_name_and_leaves_nothing(shop: Shop) -> None:
     shop.checkout.commit({"a.py": "a = 2\n"}, "by a person")
     done = shop.run("revert", "t1")
     assert (done.code, done.out) == (2, "")
-    assert "cannot be taken back: a.py was added or removed" in done.err
+    assert "cannot be taken back: a.py: was to go, and has changed on the target" in done.err
     assert [row["task_id"] for row in shop.run("status", "--json").json["tasks"]] == ["t1"]
 
 
