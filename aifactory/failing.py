@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from aifactory import audit, holds, pauses, proposals
@@ -23,6 +24,7 @@ ASKS_OWNER = (
     FailureClass.GATE_FLAKY,
 )
 PAID = (FailureClass.STALE_BASE,)  # cost no attempt, and yet an answer
+AGENTS_OWN = (*(kind for kind in FailureClass if kind.charged), *PAID)
 OVER = ("task.failed", "task.refused")
 AFTER_THE_LAST = (
     "see the evidence in `aifactory show TASK`, mend task or agent, then `aifactory retry TASK`"
@@ -133,6 +135,19 @@ def signature_of(failure: Failure, error: AifactoryError, answer: bytes) -> str:
     text = re.sub(r"\b0x[0-9a-f]+|\b[0-9a-f]{7,64}\b|\d+", "#", failure.message + error.evidence)
     said = json.loads(answer)["text"] if answer else ""
     return f"{failure.failure_class}:{sha256((text + said).encode(errors='replace'))[:16]}"
+
+
+def told(verdict: Mapping[str, Any]) -> str:
+    """What an agent is told of an attempt that failed: each thing once, and what it may do."""
+    failure = verdict.get("failure") or {"class": "", "message": ""}
+    message, evidence = failure["message"], verdict.get("evidence", "")
+    step = failure.get("next_step", "") if failure["class"] in AGENTS_OWN else ""
+    parts = [
+        f"{failure['class']}: {message}",
+        "" if evidence in message else evidence,
+        f"Next step: {step}" if step else "",
+    ]
+    return "\n\n".join(filter(None, parts)).strip()
 
 
 def evidence_of(failure: Failure, error: AifactoryError) -> bytes:

@@ -168,12 +168,9 @@ def turns(factory: Factory, task_id: str, before: int) -> Iterator[Turn]:
         answer = factory.ledger.artifact(task_id, f"response-{number}.json")
         verdict = factory.ledger.artifact(task_id, f"gate-{number}.json")
         if answer is not None and verdict is not None:
-            told = json.loads(verdict)
-            failure = told.get("failure") or {"class": "", "message": ""}
-            why = f"{failure['class']}: {failure['message']}\n\n{told.get('evidence', '')}"
             patch = factory.ledger.artifact(task_id, f"proposal-{number}.patch") or b""
             text, shown = json.loads(answer)["text"], patch.decode(errors="replace")
-            yield Turn(number, text, why.strip(), shown)
+            yield Turn(number, text, failing.told(json.loads(verdict)), shown)
 
 
 def record_proposal(factory: Factory, task: Task, proposal: Proposal, patch: bytes) -> None:

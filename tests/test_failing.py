@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from aifactory import failing
 from aifactory.errors import ModelTransient
 from aifactory.model import CommandRecord, State
 from tests.conftest import Checkout
@@ -65,3 +66,22 @@ def test_what_a_provider_does_is_never_charged(checkout: Checkout, failures: int
         assert house.attempt("t1") is State.READY
         record = house.factory.queue.record("t1")
         assert record and (record.charged, record.attempts) == (0, failures + 1)
+
+
+def test_a_refused_edit_is_told_once_with_the_true_lines_and_the_next_step(
+    checkout: Checkout,
+) -> None:
+    drop(checkout, "t1", files=["README.md"])
+    block = "<<<<<<< SEARCH\n# My repository\n=======\n# Ours\n>>>>>>> REPLACE"
+    with opened(checkout, [f"README.md\n```\n{block}\n```\n", whole(README_md="right\n")]) as house:
+        house.work()
+        assert house.state("t1") is State.DONE
+        told = str(house.model.requests[1].messages[-1]["content"])
+    assert "    1 | # A repository" in told.splitlines()
+    assert told.count("edit 1 was not found; nearest is line 1") == 1
+    assert "Next step: copy the lines to change from the file, letter by letter" in told
+
+
+def test_what_only_a_person_can_do_is_not_told_to_the_agent() -> None:
+    broken = {"class": "gate_broken", "message": "red before", "next_step": "make the gate green"}
+    assert failing.told({"failure": broken, "evidence": "E"}) == "gate_broken: red before\n\nE"

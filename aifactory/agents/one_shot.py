@@ -76,7 +76,7 @@ def conversation(history: Iterable[Turn]) -> Iterator[dict[str, Any]]:
             "content": f"Attempt {turn.attempt} was not accepted. What the checks said:"
             f"\n\n{fence(turn.evidence)}\n{turn.evidence}\n{fence(turn.evidence)}\n\n"
             "Nothing of it was kept: the files are as shown at first, if not said otherwise. "
-            "Answer again, whole and in the same format.",
+            "Answer again with all of the change, in a format that was asked for.",
         }
 
 

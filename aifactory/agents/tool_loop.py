@@ -146,8 +146,7 @@ class Session:
         except ServerBroken:
             raise
         except (AttemptFailed, InvalidInput) as error:
-            for_model = error.next_step if isinstance(error, AttemptFailed) else ""
-            return "; next: ".join(filter(None, [f"error: {error.message}", for_model])), ()
+            return refused(error), ()
 
     def proposal(self) -> Proposal:
         finish = [one for one in calls_of(self._answer, 0) if one.name == FINISH]
@@ -171,6 +170,14 @@ class Session:
             if self._seen[(*call, state)] >= SAME:
                 what = f"{call[0]} {call[1]}"[:200] if calls else "an answer without a call"
                 raise AnswerUnusable(f"goes in circles: {what}, {SAME} times with the same result")
+
+
+def refused(error: AttemptFailed | InvalidInput) -> str:
+    """What a model is told of a call that cannot be done, with what it may do instead."""
+    if not isinstance(error, AttemptFailed):
+        return f"error: {error.message}"
+    told = "; next: ".join(filter(None, [f"error: {error.message}", error.next_step]))
+    return told if error.evidence in error.message else f"{told}\n\n{error.evidence}"
 
 
 def declared(tools: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -117,6 +117,17 @@ def test_what_a_call_says(
         assert house.state("t1") is State.DONE
 
 
+def test_an_edit_that_has_no_place_is_told_with_the_true_lines(checkout: Checkout) -> None:
+    drop(checkout, "t1", assignee="engineer", files=["a.py"])
+    with opened(
+        checkout, [calling("edit", path="a.py", old="B = 1", new="B"), EDIT, DONE]
+    ) as house:
+        house.work()
+        (told, _) = results(house)
+        assert house.state("t1") is State.DONE
+    assert "; next: " in told and "    1 | A = 1" in told.splitlines()
+
+
 def test_arguments_that_are_cut_off_are_told_and_not_sent_back(checkout: Checkout) -> None:
     cut = {"id": "x", "type": "function", "function": {"name": "edit", "arguments": '{"path": "a'}}
     drop(checkout, "t1", assignee="engineer", files=["a.py"])
