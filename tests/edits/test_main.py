@@ -6,7 +6,12 @@ import base64
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from typing import Any
+
+import pytest
+
+from aifactory.edits.__main__ import reply as answered
 
 
 def _talk(*lines: str) -> list[dict[str, Any]]:
@@ -54,3 +59,41 @@ def test_what_the_model_saw_is_the_base() -> None:
     (reply,) = _talk(_request("a.py\n```\ny\n```\n", seen=seen))
     assert reply["status"] == "refused"
     assert reply["reason"].startswith("a.py: has changed in the same lines")
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("[1]", "not an object"),
+        ("{", "not JSON"),
+        ('{"a":' * 100_000, "not JSON"),
+        ('{"files": {}}', "`answer` is missing"),
+        (_request("x", files=None), "`files` is missing or not an object"),
+        (_request("x", files={"a.py": "e!Ao="}), "`a.py` is not base64"),
+        (_request("x", files={"a.py": 7}), "`a.py` is missing or not a text"),
+        (_request("x", seen=[]), "`seen` is missing or not an object"),
+        (_request("x", symlinks={"a.py": None}), "`a.py` is missing or not a text"),
+        (_request("x", finish_reason=3), "`finish_reason` is missing or not a text"),
+    ],
+    ids=lambda value: value[:30],
+)
+def test_what_is_no_request_is_an_error_by_name_and_ends_nothing(line: str, reason: str) -> None:
+    reply = answered(line.encode())
+    assert (reply["status"], reply["files"]) == ("error", {})
+    assert reply["reason"].startswith("no request: ") and reason in reply["reason"]
+
+
+def test_the_end_of_its_reader_is_its_end() -> None:
+    line = (_request("a.py\n```\ny\n```\n") + "\n").encode()
+    command = [sys.executable, "-m", "aifactory.edits"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes) as process:
+        assert process.stdin and process.stdout and process.stderr
+        process.stdin.write(line)
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["status"] == "applied"
+        process.stdout.close()
+        with suppress(BrokenPipeError):
+            process.stdin.write(line)
+            process.stdin.close()
+        assert (process.wait(60), process.stderr.read()) == (0, b"")
