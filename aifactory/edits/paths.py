@@ -11,6 +11,8 @@ from aifactory.edits.tree import Tree
 from aifactory.errors import EditRefused, ScopeViolation
 from aifactory.paths import refusal
 
+_NEAR = 0.6  # of the letters of two names of files
+
 
 def tidy(name: str) -> str:
     """The name without what models put around it: `./`, backslashes, quotes, white space."""
@@ -28,15 +30,17 @@ def check(path: str, tree: Tree) -> None:
     """Raise ScopeViolation if writing `path` could reach outside of the tree."""
     if why := refusal(path) or ("is not below the root" if path[:1] == "~" else None):
         raise ScopeViolation(
-            f"the path {path!r} {why}", next_step="name files by paths relative to the root"
+            f"the path {path!r} {why}",
+            next_step="leave it out; name files of the repository, by paths relative to its root",
         )
     parts = path.split("/")
     for count in range(1, len(parts) + 1):
         above = "/".join(parts[:count])
         if (target := tree.symlink(above)) is not None:
+            place = "it" if above == path else above
             raise ScopeViolation(
-                f"{path}: {above} is a symbolic link to {target}",
-                next_step="name the file that the link points to",
+                f"{path}: {place} is a symbolic link to {target}, and links stay as they are",
+                next_step="name the file that the link points to, or leave it out",
             )
 
 
@@ -84,8 +88,15 @@ def nearest(path: str, tree: Tree) -> str:
     known = list(tree.paths())
     name = path.rpartition("/")[2]
     same = [p for p in known if p.rpartition("/")[2] == name]
-    near = same[:3] or difflib.get_close_matches(path, known[:5000], n=3, cutoff=0.8)
-    return f"; did you mean {' or '.join(near)}?" if near else ""
+    close = same or difflib.get_close_matches(path, known[:5000], n=9, cutoff=0.8)
+    likeness = difflib.SequenceMatcher(b=name)
+    near = [p for p in close if _is_near(likeness, p.rpartition("/")[2])]
+    return f"; did you mean {' or '.join(near[:3])}?" if near else ""
+
+
+def _is_near(likeness: difflib.SequenceMatcher[str], name: str) -> bool:
+    likeness.set_seq1(name)
+    return likeness.ratio() >= _NEAR
 
 
 def check_room(created: list[str], tree: Tree) -> None:
@@ -94,9 +105,13 @@ def check_room(created: list[str], tree: Tree) -> None:
     taken = {above for path in known for above in folders(path)}
     for path in created:
         if path in taken:
-            raise EditRefused(f"{path}: there is a folder of this name")
+            raise EditRefused(
+                f"{path}: there is a folder of this name", next_step="choose another name"
+            )
         if under := known.intersection(folders(path)):
-            raise EditRefused(f"{path}: {min(under)} is a file, not a folder")
+            raise EditRefused(
+                f"{path}: {min(under)} is a file, not a folder", next_step="choose another folder"
+            )
 
 
 def folders(path: str) -> Iterable[str]:
@@ -109,6 +124,14 @@ def missing(path: str, tree: Tree, number: int) -> EditRefused:
     return EditRefused(
         f"{path}: edit {number} changes a file that does not exist{hint}",
         next_step="name an existing file, or give the full text of a new one",
+    )
+
+
+def not_there(path: str, tree: Tree, what: str) -> EditRefused:
+    """The refusal for a file that only one that exists could be: deleted, renamed, of a mode."""
+    return EditRefused(
+        f"{path}: there is no such file, {what}{nearest(path, tree)}",
+        next_step="name an existing file, or leave it out",
     )
 
 

@@ -14,6 +14,8 @@ from aifactory.errors import EditRefused
 _SHOWN = 12
 _WIDTH = 160
 _COMPARED = 3_000
+_PLACES = 200  # of lines that are alike
+_ABOVE = 3
 
 
 class Ambiguous(EditRefused):
@@ -27,7 +29,7 @@ def ambiguous(block: Block, view: View, rows: Sequence[int], level: Level, path:
     refusal = Ambiguous(
         f"{path}: edit {block.number} fits {len(rows)} places (lines {lines})",
         next_step="give more of the lines around it, so that one place fits only",
-        evidence="\n".join(_numbered(view, row, 3) for row in sorted(rows)[:3]),
+        evidence="\n...\n".join(_around(view, row) for row in sorted(rows)[:3]),
     )
     refusal.rows = tuple(rows) if level is Level.EXACT else ()
     return refusal
@@ -100,11 +102,30 @@ def _nearest(block: Block, view: View) -> int:
 
 
 def _most_similar(block: Block, view: View) -> int:
-    telltale = [line for line in block.old if telling(line.text)] or list(block.old)
-    wanted = telltale[0].text.strip()[:_WIDTH] if telltale else ""
+    """The row where some of the block's lines are most like the file's; what is named above the
+    place decides between equal ones.
+    """
     known = [line.text.strip()[:_WIDTH] for line in view.lines[:_COMPARED]]
-    close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
-    return known.index(close[0]) if close else 0
+    named = _named_row(block, known)
+    wanted = [(at, line.text.strip()[:_WIDTH]) for at, line in enumerate(block.old[:_COMPARED])]
+    telltale = [one for one in wanted if telling(one[1])] or wanted
+    likeness: Counter[int] = Counter()
+    for at, text in telltale[: max(1, _COMPARED // (4 * len(known)))]:
+        alike = {
+            close: round(100 * difflib.SequenceMatcher(None, text, close).ratio())
+            for close in difflib.get_close_matches(text, {*known}, n=3, cutoff=0.5)
+        }
+        rows = [row for row, line in enumerate(known) if line in alike]
+        likeness.update({max(0, row - at): alike[known[row]] for row in rows[:_PLACES]})
+    if not likeness:
+        return max(named, 0)
+    return max(likeness, key=lambda row: (likeness[row], row > named, -row))
+
+
+def _named_row(block: Block, known: Sequence[str]) -> int:
+    """The row of the line that the block names above its place, -1 if there is none."""
+    named = [text.strip() for text in (*block.anchors, block.heading) if text.strip()]
+    return next((known.index(text) for text in reversed(named) if text in known), -1)
 
 
 def _difference(block: Block, view: View, row: int) -> str:
@@ -116,6 +137,12 @@ def _difference(block: Block, view: View, row: int) -> str:
         if there != KEYS[Level.SPACE](line.text):
             return f"line {at + 1} is {there[:_WIDTH]!r}, the answer has {line.text[:_WIDTH]!r}"
     return "white space or line ends differ"
+
+
+def _around(view: View, row: int) -> str:
+    """A place with lines above it, which may tell it from the others."""
+    above = min(row, _ABOVE)
+    return _numbered(view, row - above, above + 3)
 
 
 def _numbered(view: View, row: int, count: int) -> str:

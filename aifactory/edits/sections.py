@@ -106,10 +106,11 @@ class _Reader:
         return first.startswith("--- ") and bool(second) and second[0].startswith("+++ ")
 
     def _take_names(self, line: str, at: int) -> int:
-        if not self._in_header or not self._sections[-1].git:
+        old, new = _name(line), _name(self._lines[at + 1])
+        if not self._in_header or not _may_have(self._sections[-1], old, new):
             self._sections.append(Section(len(self._sections) + 1))
         section = self._sections[-1]
-        section.old, section.new = _name(line), _name(self._lines[at + 1])
+        section.old, section.new = old, new
         section.named = True
         return at + 2
 
@@ -144,6 +145,20 @@ def _both(names: str) -> tuple[str, str]:
         return first, second
     words = names.split(" ")
     return (words[0], words[1]) if len(words) == 2 else ("", "")
+
+
+def _may_have(section: Section, old: str, new: str) -> bool:
+    """Whether `---` and `+++` with these names belong to the section. One of Git's that changes a
+    mode is whole without them, so others begin another.
+    """
+    known = {_plain(section.old), _plain(section.new)}
+    return section.git and (
+        "old mode" not in section.says or bool(known & {_plain(old), _plain(new)})
+    )
+
+
+def _plain(name: str) -> str:
+    return name[2:] if name[:2] in ("a/", "b/") else name
 
 
 def _name(line: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
-from aifactory.edits import escapes, kin, margins, names, paths
+from aifactory.edits import escapes, kin, margins, names, outcome, paths
 from aifactory.edits.blocks import Delete, Edits, Rename, Step, Update, Write
 from aifactory.edits.evidence import Evidence
 from aifactory.edits.indentation import NoShift, Shift, reindented
@@ -20,9 +20,7 @@ from aifactory.edits.view import View
 from aifactory.errors import AttemptFailed, EditRefused, StaleBase
 from aifactory.model import sha256
 
-_MOST_NEW = 200
 _MOST_FAILED = 4  # steps that fail before the others are not looked at
-_NOTHING = "the answer changes nothing: what it asks for is already so"
 
 
 def apply(edits: Edits, tree: Tree, *, seen: Seen | None = None) -> dict[str, bytes | None]:
@@ -32,27 +30,17 @@ def apply(edits: Edits, tree: Tree, *, seen: Seen | None = None) -> dict[str, by
     Raises EditRefused, StaleBase or ScopeViolation; then nothing is to be done.
     """
     seen = seen or {}
-    _check_count(edits.steps, tree)
+    outcome.check_count(edits.steps, tree)
     overlay = _overlay(_distinct(edits.steps), tree, seen)
     result = settled(overlay.changes(), overlay.origins, tree, seen)
     changes = {path: data for path, data in result.items() if data != tree.read(path)}
-    if not changes and not set(edits.modes) - {step.path for step in edits.steps}:
-        raise EditRefused(_NOTHING, next_step="compare with the files as they are now")
+    outcome.check_some(edits, changes)
+    outcome.check_modes(edits, tree, changes)
     paths.check_room([path for path, data in changes.items() if data is not None], overlay)
     if edits.format == "json":
         for path, data in changes.items():
             escapes.check_quotes(decode(tree.read(path) or b""), decode(data or b""), path)
     return changes
-
-
-def _check_count(steps: tuple[Step, ...], tree: Tree) -> None:
-    """Raise if more files are new than can be compared with the others by name."""
-    new = {step.path for step in steps if isinstance(step, Write)}
-    if len(new) > _MOST_NEW and sum(tree.read(path) is None for path in new) > _MOST_NEW:
-        raise EditRefused(
-            f"the answer makes more than {_MOST_NEW} new files",
-            next_step="make fewer files in one answer",
-        )
 
 
 def _overlay(steps: list[Step], tree: Tree, seen: Seen) -> Overlay:
@@ -93,7 +81,10 @@ def _distinct(steps: tuple[Step, ...]) -> list[Step]:
         if same in known:
             continue
         if isinstance(step, Write) and step.path in written:
-            raise EditRefused(f"{step.path}: the answer gives two different texts for it")
+            raise EditRefused(
+                f"{step.path}: the answer gives two different texts for it",
+                next_step="give every file once",
+            )
         if isinstance(step, Write):
             written[step.path] = step
         known[same] = step
@@ -244,7 +235,7 @@ def _delete(step: Delete, overlay: Overlay, evidence: Evidence) -> None:
     path = _safe(step.path, overlay, evidence)
     data = overlay.read(path)
     if data is None:
-        raise paths.missing(path, overlay, step.number)
+        raise paths.not_there(path, overlay, "which the answer deletes")
     if step.if_empty and data:
         raise EditRefused(
             f"{path}: the diff ends before the lines that it deletes, it seems cut off",
@@ -263,7 +254,7 @@ def _rename(step: Rename, overlay: Overlay, evidence: Evidence) -> None:
     to = step.to[2:] if path == step.path[2:] and step.to[:2] == step.path[:2] else step.to
     paths.check(to, overlay)
     if overlay.read(path) is None:
-        raise paths.missing(path, overlay, step.number)
+        raise paths.not_there(path, overlay, "which the answer renames")
     if overlay.read(to) is not None:
         raise EditRefused(
             f"{to}: exists, so {path} cannot be renamed to it",

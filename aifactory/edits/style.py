@@ -232,7 +232,11 @@ def in_characters(text: str, evidence: Evidence, view: View, label: str) -> str:
         text = unicodedata.normalize("NFC", text)
     check_rule(text, label)
     if "\ufffd" in text and view.holds_odd_bytes and not view.holds("\ufffd"):
-        raise EditRefused(f"{label} adds a replacement character (U+FFFD)")
+        raise EditRefused(
+            f"{label} adds a replacement character (U+FFFD), which stands for a byte of the file "
+            "that is no UTF-8",
+            next_step="leave the lines that have it as they are",
+        )
     return in_latin(text, evidence, view, label) if view.holds_odd_bytes else text
 
 
