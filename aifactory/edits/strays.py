@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aifactory.edits import margins
+from aifactory.edits.characters import check_lost, in_characters, is_rule, learn
 from aifactory.edits.evidence import Evidence
 from aifactory.edits.likeness import LOOKS, gained_looks, is_decomposed
-from aifactory.edits.style import check_lost, in_characters, is_rule, learn
 from aifactory.edits.text import FileLine
 from aifactory.edits.view import View
 from aifactory.errors import EditRefused
