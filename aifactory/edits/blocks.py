@@ -112,6 +112,8 @@ class Edits:
     summary: str = ""
     modes: Mapping[str, str] = field(default_factory=dict)
     """Path to `100755` or `100644`, where the answer says so."""
+    unnamed: tuple[str, ...] = ()
+    """Texts in code fences without a name: examples, or files whose name is missing."""
 
     @property
     def paths(self) -> tuple[str, ...]:

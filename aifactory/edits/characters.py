@@ -90,6 +90,7 @@ def _plain(text: str, evidence: Evidence, view: View, label: str) -> str:
         if not slip and (plain is None or both):
             continue
         unclear = plain is None or view.holds(char) or (both and plain in _QUOTES)
+        unclear |= view.prose and bool(plain and plain.strip())
         if unclear if slip else (quotes and plain in _QUOTES):
             raise EditRefused(
                 f"{label} adds {char!r}: whether {LOOKS[ord(char)]!r} is meant is not clear",

@@ -12,6 +12,9 @@ _LABEL = re.compile(r"^(?:file ?name|file ?path|file|path)[ \t]*[:=][ \t]*", re.
 _QUOTED = re.compile(r"(\*\*|__|`|\"|')(.+)\1:?")
 _EXTENSION = re.compile(r"\.[\w+\-]{1,16}$")
 _NAME = re.compile(r".*\.[^.\s]+|[A-Z][A-Z0-9_\-]+|\w*[Ff]ile")
+_KNOWN = re.compile(
+    r"\w*[Ff]ile|AUTHORS|CHANGES|COPYING|INSTALL|LICEN[CS]E|NEWS|NOTICE|README|VERSION"
+)
 _SIMPLE = re.compile(r"(?:[\w+@\-]+/)*[\w+@\-]+\.\w{1,16}")
 _LONGEST = 1_000
 _WORD = re.compile(r"[\w.+@~\-]+")
@@ -111,7 +114,8 @@ def _undecorated(text: str) -> str:
     name = _LABEL.sub("", _DECORATION.sub("", text))
     while quoted := _QUOTED.fullmatch(name):
         name = _LABEL.sub("", quoted[2])
-    return name.removesuffix(":") if "." in name or "/" in name else name
+    bare = name.removesuffix(":")
+    return bare if "." in name or "/" in name or _KNOWN.fullmatch(bare) else name
 
 
 def _plain(name: str) -> bool:

@@ -26,7 +26,7 @@ def text_of(step: Write, path: str, tree: Tree, evidence: Evidence) -> str:
     for line in text.split("\n") if not text.isascii() else []:
         check_rule(line, path)
     if evidence.plain or evidence.composed:
-        return in_characters(text, evidence, View(text), path)
+        return in_characters(text, evidence, View(text, path), path)
     return text
 
 

@@ -17,15 +17,17 @@ from aifactory.edits.tree import Tree
 from aifactory.errors import EditRefused
 
 _MANY = 100  # files that are compared with a text
+_MOST_UNNAMED = 20
 _EMPTY = hashlib.sha256(b"").hexdigest()  # the base of a file that the answer calls new
 _SLIP = 2  # letters that a slip changes
 _ALIKE = 0.6  # of the new file's lines stand in the other as well
+_SAME = 0.95
 _RELATED = 0.3  # of them where the name speaks for it, too
 _NAME = 4  # letters of a name that can have a slip
 _LONG_NAME = 6  # letters of a name in which a slip is likelier than a name of its own
 _FEW = 3
 _SHORT = 8  # lines of a text that is compared letter by letter, too
-_LONG = 200  # letters that are compared, where there are few lines
+_LONG = 1_000  # letters that are compared, where there are few lines
 
 
 def check_new(step: Write, path: str, tree: Tree) -> None:
@@ -69,6 +71,28 @@ def check_known(step: Write, path: str, old: bytes, tree: Tree) -> None:
                 f"{path}: the text given for it is nearly that of {other}",
                 next_step=f"write {other} above it if that is meant",
             )
+
+
+def check_unnamed(edits: Edits, tree: Tree) -> None:
+    """Raise EditRefused if a text without a name is nearly that of a file: its name is missing, or
+    was not understood, and without it the change would be done in part.
+    """
+    texts = [text for text in edits.unnamed if len(_lines(text)) >= _FEW]
+    if len(texts) > _MOST_UNNAMED:
+        raise EditRefused(
+            f"the answer has more than {_MOST_UNNAMED} code fences without a name",
+            next_step="give only the files to write",
+        )
+    named = set(edits.paths)
+    others = [path for path in tree.paths() if path not in named][:_MANY] if texts else []
+    for text in texts:
+        for path in others:
+            data = tree.read(path) or b""
+            if len(data) <= 2 * len(text) and _is_changed(text, data, _ALIKE):
+                raise EditRefused(
+                    f"{path}: a code fence without a name holds nearly its text",
+                    next_step="give the path alone on the line above the fence",
+                )
 
 
 def _other_case(path: str, tree: Tree) -> str | None:
@@ -120,17 +144,15 @@ def _meant(step: Write, path: str, tree: Tree) -> str | None:
 
 
 def _least(path: str, other: str) -> float | None:
-    """The part of its lines that must be alike for a name to be a slip in the other; None if it is
-    none, as one of another letter in two is not.
+    """The part of the text that must be alike for a name to be a slip in the other; None if it is
+    none. One letter in two makes another name, of another text.
     """
     if abs(len(other) - len(path)) > _SLIP or not _is_slip(path, other):
         return None
     stem, known = (name.rpartition("/")[2].partition(".")[0] for name in (path, other))
-    if stem == known:
-        return _ALIKE
-    if len(stem) < _NAME:
-        return None
-    return _RELATED if len(stem) >= _LONG_NAME else _ALIKE
+    if stem != known and len(stem) < _NAME:
+        return _SAME
+    return _RELATED if stem != known and len(stem) >= _LONG_NAME else _ALIKE
 
 
 def _is_slip(path: str, other: str) -> bool:
@@ -154,7 +176,8 @@ def _is_alike(text: str, data: bytes, least: float = _ALIKE) -> bool:
         return True
     here, there = text[:_LONG].casefold(), old[:_LONG].casefold()
     enough = least if len(lines) < _FEW else _ALIKE
-    return len(lines) <= _SHORT and SequenceMatcher(None, here, there).ratio() >= enough
+    matcher = SequenceMatcher(None, here, there)
+    return len(lines) <= _SHORT and matcher.quick_ratio() >= enough and matcher.ratio() >= enough
 
 
 @lru_cache(maxsize=1)

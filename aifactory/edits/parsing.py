@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast, get_args
 
@@ -34,14 +35,14 @@ def parse(answer: str, *, finish_reason: str = "stop", format: str = "auto") -> 
             next_step="give edits of the places to change, not whole files",
         )
     answer = _unwrapped(answer.removeprefix("\ufeff"))
-    steps, summary, modes, name = _read(answer, _format(answer, format))
-    if not steps and not modes and recognise(answer) not in (name, "whole"):
-        steps, summary, modes, name = _read(answer, recognise(answer))
-    if not steps and not modes:
+    edits = _read(answer, _format(answer, format))
+    if not edits.paths and recognise(answer) not in (edits.format, "whole"):
+        edits = _read(answer, recognise(answer))
+    if not edits.paths:
         raise AnswerUnusable(
             "there is no edit in the answer", next_step="answer with edits in the format asked for"
         )
-    return Edits(name, tuple(steps), summary, modes)
+    return edits
 
 
 def _format(answer: str, format: str) -> Format:
@@ -52,24 +53,21 @@ def _format(answer: str, format: str) -> Format:
     return cast(Format, format)
 
 
-def _read(answer: str, name: Format) -> tuple[list[Step], str, dict[str, str], Format]:
-    summary = ""
-    modes: dict[str, str] = {}
-    steps: list[Step] = []
+def _read(answer: str, name: Format) -> Edits:
     if name == "whole":
-        steps += whole.parse(answer)
-    elif name == "json":
+        writes, unnamed = whole.parse(answer)
+        return Edits(name, _joined(writes), unnamed=tuple(unnamed))
+    if name == "json":
         steps, summary = json_edits.parse(answer)
-    elif name == "udiff":
+        return Edits(name, _joined(steps), summary)
+    if name == "udiff":
         steps, modes = udiff.parse(answer)
-    elif name == "v4a":
-        steps = v4a.parse(answer)
-    else:
-        steps = search_replace.parse(answer)
-    return _joined(steps), summary, modes, name
+        return Edits(name, _joined(steps), modes=modes)
+    read = v4a.parse if name == "v4a" else search_replace.parse
+    return Edits(name, _joined(read(answer)))
 
 
-def _joined(steps: list[Step]) -> list[Step]:
+def _joined(steps: Sequence[Step]) -> tuple[Step, ...]:
     """The steps with every block once, and blocks of one file as one step where nothing happens
     to the file in between.
     """
@@ -92,7 +90,7 @@ def _joined(steps: list[Step]) -> list[Step]:
         elif blocks:
             last[step.path] = len(joined)
             joined.append(replace(step, blocks=blocks))
-    return joined
+    return tuple(joined)
 
 
 def _check_agree(

@@ -23,10 +23,10 @@ def patched(text: str, update: Update, path: str, evidence: Evidence) -> str:
     blocks = list(update.blocks)
     if not update.in_order:
         return _as_git_says(text, update, path, evidence) or _at_once(
-            View(text), blocks, path, evidence
+            View(text, path), blocks, path, evidence
         )
     if len(blocks) > 1 and all(block.literal is None and not block.others for block in blocks):
-        view = View(text)
+        view = View(text, path)
         try:
             return _at_once(view, blocks, path, evidence)
         except EditRefused:
@@ -60,7 +60,7 @@ def _as_git_says(text: str, update: Update, path: str, evidence: Evidence) -> st
     """The text with every block where its number says, if that gives the blob that is named."""
     if not update.identity or not numbers.is_blob(text, update.identity[0]):
         return None
-    blocks, view = list(update.blocks), View(text)
+    blocks, view = list(update.blocks), View(text, path)
     places = numbers.named(blocks, _places(blocks, view, path))
     after = _spliced(blocks, places, view, path, evidence)
     return after if numbers.is_blob(after, update.identity[1]) else None
@@ -110,7 +110,7 @@ def _one_by_one(
                 text = after
                 continue
             chosen = replacing.by_lines(block, path)
-        view = view or View(text)
+        view = view or View(text, path)
         chosen, place = _read(chosen, view, path)
         for splice in reversed(_in_order(splices(chosen, place, view, path, evidence), path)):
             view.splice(splice)

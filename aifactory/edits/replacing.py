@@ -27,7 +27,7 @@ def replaced(text: str, block: Block, path: str, evidence: Evidence) -> str | No
         return None
     evidence.exact_bytes |= holds_odd_bytes(old)
     if not new.isascii():
-        new = in_characters(new, evidence, View(text), f"{path}: edit {block.number}")
+        new = in_characters(new, evidence, View(text, path), f"{path}: edit {block.number}")
     new = _with_ends(text, old, new, at)
     if _is_there(text, old, new, at):
         raise EditRefused(

@@ -38,7 +38,7 @@ def restore(old: str, step: Write, path: str, evidence: Evidence) -> str:
     _check_form(before, after, path)
     pairs = _alike(before, after)
     if evidence.plain or not len(pairs) == len(before) == len(after):
-        after = in_file_text(before, after, pairs, View(join(before)), path, evidence)
+        after = in_file_text(before, after, pairs, View(join(before), path), path, evidence)
     else:
         after = [_composed(before[a], after[b]) for a, b in pairs]
     if [line.text for line in before] != [line.text for line in after]:

@@ -27,6 +27,7 @@ def apply(edits: Edits, tree: Tree, *, seen: Seen | None = None) -> dict[str, by
     """
     seen = seen or {}
     outcome.check_count(edits.steps, tree)
+    names.check_unnamed(edits, ShownTree(tree, seen))
     overlay = _overlay(_distinct(edits.steps), tree, seen)
     result = settled(overlay.changes(), overlay.origins, tree, seen)
     changes = {path: data for path, data in result.items() if data != tree.read(path)}

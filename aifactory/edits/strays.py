@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,11 +18,6 @@ _STRAYS = 2  # lines that must stray in the same way to show a way of writing
 _MANY = 3  # lines that become typographic beside another change: hardly a part of it
 _WHITE = " \t\r"
 _KINDS = (frozenset("'\""), frozenset("\u2018\u2019\u201c\u201d"))
-_PROSE = re.compile(
-    r"(?:^|/)[^./]*$"
-    r"|\.(?:md|mdx|markdown|qmd|rmd|rst|txt|adoc|html?|xhtml|po|pot|tex)$",
-    re.IGNORECASE,
-)
 Pairs = list[tuple[int, int]]
 """Rows of the file and of the answer that are the same line."""
 
@@ -48,7 +42,7 @@ def in_file_text(
     evidence.composed |= any(is_decomposed(after[b].text) for b in true)
     looks = {b: before[a].text for a, b in strays if _looks(before[a].text, after[b].text)}
     texts = [(before[a].text, after[b].text) for a, b in pairs]
-    if not _is_throughout(texts, view, path, evidence):
+    if not _is_throughout(texts, view, evidence):
         _check_strays([pair for pair in texts if not _hides(*pair, view)], view, path)
         looks = {b: text for b, text in looks.items() if _hides(text, after[b].text, view)}
     for b, text in looks.items():
@@ -93,9 +87,7 @@ def _looks(true: str, said: str) -> bool:
     return true.rstrip(_WHITE) != said.rstrip(_WHITE)
 
 
-def _is_throughout(
-    texts: Sequence[tuple[str, str]], view: View, path: str, evidence: Evidence
-) -> bool:
+def _is_throughout(texts: Sequence[tuple[str, str]], view: View, evidence: Evidence) -> bool:
     """Whether lines that else are the file's stray from it in a way of writing, not by a change:
     what they lose is nowhere left. In code it is enough that what they gain is new to the file;
     in prose people do that too, and several lines must show it.
@@ -103,7 +95,7 @@ def _is_throughout(
     found = _Strays.of(texts)
     if not found.count or found.left:
         return False
-    code = not _PROSE.search(path)
+    code = not view.prose
     least = 1 if evidence.plain or evidence.lost else _STRAYS
     new = not found.gained & view.characters
     return (code and new) or (found.count >= least and not found.mixed)

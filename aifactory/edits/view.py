@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -11,6 +12,11 @@ from typing import NamedTuple
 from aifactory.edits.likeness import KEYS, Level, indent
 from aifactory.edits.text import BOM, FileLine, join, split
 
+_PROSE = re.compile(
+    r"(?:^|/)[^./]*$"
+    r"|\.(?:md|mdx|markdown|qmd|rmd|rst|txt|adoc|html?|xhtml|po|pot|tex)$",
+    re.IGNORECASE,
+)
 _MANY = 8  # places of a line that are looked at one by one
 _MOST_PLACES = 500
 _TAB_SIZES = (4, 8)  # columns that a tab is likely to stand for
@@ -27,7 +33,9 @@ class Splice(NamedTuple):
 class View:
     """Lines of a file that blocks are applied to, with what each level makes of them."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, path: str = "") -> None:
+        self.prose = bool(_PROSE.search(path))
+        """Whether the file is one for people, who write typographic characters."""
         self.lines = split(text)
         self._plain = text.isascii()
         self.original = [True] * len(self.lines)

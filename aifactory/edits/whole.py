@@ -47,24 +47,31 @@ class _Text(NamedTuple):
         return (self.order[at] for at in range(low, len(self.order)))
 
 
-def parse(answer: str) -> list[Write]:
-    """Every file that the answer gives in full; AnswerUnusable if a fence is open or unclear."""
+def parse(answer: str) -> tuple[list[Write], list[str]]:
+    """Every file that the answer gives in full, and the texts in fences that have no name;
+    AnswerUnusable if a fence is open or unclear.
+    """
     text = _Text.of(answer)
-    lines = text.lines
     writes: list[Write] = []
+    unnamed: list[str] = []
     kinds: set[tuple[str, str, int]] = set()
     at = 0
-    while start := _next_start(text, at):
+    while start := _next_start(text, at, unnamed):
         kinds.add(start.opener[:3])
         _check_kinds(len(kinds))
         end = _end(text, start)
-        body = outdented(lines[start.opener_at + 1 : end], start.opener.indent)
+        body = outdented(text.lines[start.opener_at + 1 : end], start.opener.indent)
         _check_is_text(body, start)
-        content = "".join(line + "\n" for line in body)
-        writes.append(Write(start.path, content, len(writes) + 1, explicit=False, exact_end=False))
+        writes.append(
+            Write(start.path, _joined(body), len(writes) + 1, explicit=False, exact_end=False)
+        )
         at = end + 1
-    _check_rest(lines, at, writes)
-    return writes
+    _check_rest(text.lines, at, writes)
+    return writes, unnamed
+
+
+def _joined(lines: list[str]) -> str:
+    return "".join(line + "\n" for line in lines)
 
 
 def _check_kinds(count: int) -> None:
@@ -88,25 +95,27 @@ def _check_is_text(body: list[str], start: _Start) -> None:
 def first_block(answer: str) -> tuple[int, int] | None:
     """The rows of the fences around the first file of the answer, None if there is none."""
     text = _Text.of(answer)
-    start = _next_start(text, 0)
+    start = _next_start(text, 0, [])
     try:
         return (start.opener_at, _end(text, start)) if start else None
     except AnswerUnusable:
         return None
 
 
-def _next_start(text: _Text, at: int) -> _Start | None:
-    """The next fence that has a name; fences without one are skipped with what is in them."""
+def _next_start(text: _Text, at: int, unnamed: list[str]) -> _Start | None:
+    """The next fence that has a name; the texts in those before it go to `unnamed`."""
     closing: Fence | None = None
+    first = at
     for place in text.fences_from(at):
         found = text.fences[place]
         named = _named(text, place, at)
         if named and (closing is None or not found.bare):
             return named
-        if closing is not None:
-            closing = None if found.closes(closing) else closing
-        elif place < text.last and not _wraps(text, place):
-            closing = found
+        if closing is None and place < text.last and not _wraps(text, place):
+            closing, first = found, place + 1
+        elif closing is not None and found.closes(closing):
+            closing = None
+            unnamed.append(_joined(text.lines[first:place]))
     return None
 
 

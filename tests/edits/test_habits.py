@@ -260,3 +260,29 @@ def test_a_line_that_is_set_to_a_column_with_spaces_for_tabs_is_refused() -> Non
     assert outcome(answer.format(block, block + block.replace("a", "b")), {"m.c": file})
     with pytest.raises(EditRefused, match="in no uniform way"):
         outcome(answer.format(block, block + "          b);\n"), {"m.c": file})
+
+
+def test_typographic_quotes_in_new_lines_are_slips_in_code_and_unclear_in_prose() -> None:
+    file = "say 'a'\nsay 'b'\nsay 'c'\n"
+    curled = file.replace("'", "\u2019").replace("c", "d")
+    assert outcome(whole(curled, "m.py"), {"m.py": file}) == {"m.py": file.replace("c", "d")}
+    with pytest.raises(EditRefused, match=r"m\.md: line 3 of the answer adds .* is not clear"):
+        outcome(whole(curled, "m.md"), {"m.md": file})
+
+
+@pytest.mark.parametrize("above", ["Here is the new Makefile:", "", "## Second file"])
+def test_a_file_whose_name_is_missing_is_not_left_out(above: str) -> None:
+    files = {"m.py": FILE, "n.py": "x = 1\ny = 2\nz = 3\nw = 4\n"}
+    changed = "x = 1\ny = 2\nz = 3\nw = 5\n"
+    with pytest.raises(EditRefused, match=r"n\.py: a code fence without a name holds nearly its"):
+        outcome(f"{whole(CHANGED)}\n{above}\n```python\n{changed}```\n", files)
+    example = f"{whole(CHANGED)}\nRun it:\n```sh\nmake\nmake test\nmake n.py\n```\n"
+    assert outcome(example, files) == {"m.py": CHANGED}
+    assert outcome(f"{whole(CHANGED)}\nMakefile:\n```make\nall:\n```\n", files)["Makefile"] == "all:\n"
+
+
+def test_a_slip_in_a_short_name_is_seen_where_the_text_is_the_same() -> None:
+    files = {"i18n/en.js": FILE}
+    assert outcome(whole(FILE.replace("compute", "eo"), "i18n/eo.js"), files)
+    with pytest.raises(EditRefused, match=r"i18n/en\.js is nearly the same"):
+        outcome(whole(FILE, "i18n/eo.js"), files)
