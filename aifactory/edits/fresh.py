@@ -33,7 +33,7 @@ def text_of(step: Write, path: str, tree: Tree, evidence: Evidence) -> str:
 def _indented_as_kin(text: str, path: str, tree: Tree, shift: Shift | None) -> str:
     """The text of a new file, with the tabs or spaces that the other files of its kind have."""
     if shift is None:
-        strays = "\n\t" in text and kin.shuns_tabs(path, tree)
+        strays = kin.strays(text, path, tree)
     else:
         tabs = kin.has_tabs(path, tree)
         white = "  " if shift.kind == "tabs" else "\t"

@@ -7,7 +7,7 @@ from itertools import islice
 from aifactory.edits.tree import Tree
 
 _MANY = 20  # files that are looked at
-_SURE = 3  # files that must be indented with spaces, and none with tabs, to show that all are
+_SURE = 3  # files that must be indented in one way, and none in the other, to show that all are
 _FAMILIES = (
     ("js", "mjs", "cjs", "jsx", "ts", "mts", "cts", "tsx", "vue"),
     ("c", "h", "cc", "cpp", "cxx", "hh", "hpp", "hxx"),
@@ -39,14 +39,19 @@ def indents(text: str) -> set[str]:
     return {white for white in ("\t", "  ") if f"\n{white}" in text}
 
 
-def shuns_tabs(path: str, tree: Tree) -> bool:
-    """Whether several files of the kind of `path` indent lines, and none of them with tabs.
+def strays(text: str, path: str, tree: Tree) -> bool:
+    """Whether several files of the kind of `path` indent lines, all with spaces, and the text has
+    tabs, or all with tabs, and the text has nothing but spaces.
 
-    Of 513 new files of public projects with such kin, none was indented with tabs alone.
+    Of 513 new files of public projects with kin that have spaces, none was indented with tabs
+    alone; of 14 with kin that have tabs, none with spaces.
     """
     texts = _texts(path, tree) if _has_kin(path, tree) else []
-    spaced = sum(b"\n  " in data for data in texts)
-    return spaced >= _SURE and not any(b"\n\t" in data for data in texts)
+    tabs, spaces = (sum(white in data for data in texts) for white in (b"\n\t", b"\n  "))
+    if tabs and spaces:
+        return False
+    whites = indents(text)
+    return (spaces >= _SURE and "\t" in whites) or (tabs >= _SURE and whites == {"  "})
 
 
 def _has_kin(path: str, tree: Tree) -> bool:

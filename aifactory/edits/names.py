@@ -137,20 +137,19 @@ def _meant(step: Write, path: str, tree: Tree) -> str | None:
         folders = other.endswith(f"/{path}") or (strange and path.endswith(f"/{other}"))
         if folders and _is_changed(step.text, tree.read(other) or b""):
             return other
-        least = _least(path, other)
-        if least and _is_alike(step.text, tree.read(other) or b"", least):
+        near = abs(len(other) - len(path)) <= _SLIP and _is_slip(path, other)
+        least = _least(path, other, step.text)
+        if near and _is_alike(step.text, tree.read(other) or b"", least):
             return other
     return None
 
 
-def _least(path: str, other: str) -> float | None:
-    """The part of the text that must be alike for a name to be a slip in the other; None if it is
-    none. One letter in two makes another name, of another text.
+def _least(path: str, other: str, text: str) -> float:
+    """The part of the text that must be alike for a name to be a slip in the other: less where a
+    slip is likely, and more where another letter makes another name, of another short text.
     """
-    if abs(len(other) - len(path)) > _SLIP or not _is_slip(path, other):
-        return None
     stem, known = (name.rpartition("/")[2].partition(".")[0] for name in (path, other))
-    if stem != known and len(stem) < _NAME:
+    if stem != known and len(stem) < _NAME and len(_lines(text)) < _SHORT:
         return _SAME
     return _RELATED if stem != known and len(stem) >= _LONG_NAME else _ALIKE
 
@@ -159,7 +158,7 @@ def _is_slip(path: str, other: str) -> bool:
     """Whether few letters differ; numbers in names are meant."""
     letters, others = Counter(path), Counter(other)
     differ = list(((letters - others) + (others - letters)).elements())
-    return len(differ) <= _SLIP and not any(char.isdigit() for char in differ)
+    return len(differ) <= _SLIP and not all(char.isdigit() for char in differ)
 
 
 def _is_changed(text: str, data: bytes, least: float = _RELATED) -> bool:

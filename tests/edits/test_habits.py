@@ -109,6 +109,10 @@ def test_tabs_in_a_new_file_whose_kin_have_spaces() -> None:
     with pytest.raises(EditRefused, match="whether tabs or spaces are meant"):
         outcome(new, kin)
     assert outcome(new.replace(".py", ".mk"), kin)["new.mk"] == "if a:\n\tc()\n"
+    tabbed = {path: text.replace("    ", "\t") for path, text in kin.items()}
+    with pytest.raises(EditRefused, match="whether tabs or spaces are meant"):
+        outcome(new.replace("\t", "    "), tabbed)
+    assert outcome(new, tabbed)["new.py"] == "if a:\n\tc()\n"
 
 
 def test_tabs_for_all_indentation_are_seen_where_lines_repeat() -> None:
@@ -278,7 +282,9 @@ def test_a_file_whose_name_is_missing_is_not_left_out(above: str) -> None:
         outcome(f"{whole(CHANGED)}\n{above}\n```python\n{changed}```\n", files)
     example = f"{whole(CHANGED)}\nRun it:\n```sh\nmake\nmake test\nmake n.py\n```\n"
     assert outcome(example, files) == {"m.py": CHANGED}
-    assert outcome(f"{whole(CHANGED)}\nMakefile:\n```make\nall:\n```\n", files)["Makefile"] == "all:\n"
+    assert (
+        outcome(f"{whole(CHANGED)}\nMakefile:\n```make\nall:\n```\n", files)["Makefile"] == "all:\n"
+    )
 
 
 def test_a_slip_in_a_short_name_is_seen_where_the_text_is_the_same() -> None:
@@ -286,3 +292,6 @@ def test_a_slip_in_a_short_name_is_seen_where_the_text_is_the_same() -> None:
     assert outcome(whole(FILE.replace("compute", "eo"), "i18n/eo.js"), files)
     with pytest.raises(EditRefused, match=r"i18n/en\.js is nearly the same"):
         outcome(whole(FILE, "i18n/eo.js"), files)
+    assert outcome(whole(CHANGED, "v2.py"), {"v1.py": FILE})  # numbers are meant
+    with pytest.raises(EditRefused, match=r"v1\.py is nearly the same"):
+        outcome(whole(CHANGED, "vi.py"), {"v1.py": FILE})
