@@ -10,13 +10,14 @@ from aifactory.agents.base import Job
 from aifactory.leaks import is_secret_file
 from aifactory.model import Task, sha256
 from aifactory.paths import match, wild
+from aifactory.prompts import Settings
 from aifactory.tree import GitTree
 
 FILE_LIMIT = 200_000  # bytes of one file that a prompt shows
 LISTED = 400  # paths that a prompt lists of the tree
 
 
-def variables(job: Job) -> dict[str, Any]:
+def variables(job: Job, settings: Settings) -> dict[str, Any]:
     """What a template may use; `docs/agents.md` lists it."""
     paths = sorted(job.tree.paths())
     writable = [path for path in paths if match(job.task.files, path)] if job.task.files else []
@@ -28,6 +29,7 @@ def variables(job: Job) -> dict[str, Any]:
         "inputs": inputs(job.task),
         "rules": list(rules(job.task)),
         "attempt": job.attempt,
+        "answer": settings.answer,
         "said": list(job.said),
         "files": [shown(path, job.tree) for path in [*writable, *missing]],
         "context_files": [shown(path, job.tree) for path in context],

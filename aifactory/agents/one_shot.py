@@ -38,7 +38,7 @@ class OneShot(FileAgent):
 
     def question(self, job: Job) -> Question:
         settings = self.prompt.settings
-        whole = Material(variables(job), job.history)
+        whole = Material(variables(job, settings), job.history)
         material = fitting(whole, job.room(settings.model), partial(messages, self.prompt, job))
         return Question(
             messages=messages(self.prompt, job, material),

@@ -33,7 +33,7 @@ class Recipe(FileAgent):
             attempt=job.attempt,
             agent=self.name,
             prompt_sha256=self.prompt.sha256,
-            summary=self.prompt.render(**variables(job)).strip(),
+            summary=self.prompt.render(**variables(job, self.prompt.settings)).strip(),
             base=job.base,
             changes=work.changes,
         )

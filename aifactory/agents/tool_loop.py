@@ -52,7 +52,7 @@ class Session:
         self._stack = ExitStack()
         self._bench: Bench | None = None
         self._seen: Counter[tuple[str, ...]] = Counter()
-        whole = Material(variables(job), ())
+        whole = Material(variables(job, self._settings), ())
         room = job.room(self._settings.model)
         material = fitting(whole, room, lambda less: tuple(opening(agent.prompt, job, less)))
         self._cut = material.cut

@@ -120,7 +120,7 @@ class Wrapped(FileAgent):
     def text(self, job: Job) -> tuple[str, tuple[str, ...]]:
         """What the program is told to do, and what was left out of that to fit the model."""
         settings = self.prompt.settings
-        whole, room = Material(variables(job), ()), job.room(settings.model)
+        whole, room = Material(variables(job, settings), ()), job.room(settings.model)
         less = fitting(whole, room, lambda one: tuple(opening(self.prompt, job, one)))
         told = [*opening(self.prompt, job, less), *earlier(job.history)]
         return "\n\n".join(str(one["content"]) for one in told), less.cut

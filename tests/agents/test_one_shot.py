@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
-from aifactory import git
+from aifactory import edits, git
 from aifactory.agents import FakeWays, OneShot, Question, Turn
 from aifactory.errors import AnswerUnusable
 from aifactory.layout import Layout
@@ -91,3 +92,34 @@ def test_earlier_attempts_are_turns_of_the_talk(
 def test_prose_is_no_answer(propose: Callable[..., tuple[Proposal, Question]]) -> None:
     with pytest.raises(AnswerUnusable):
         propose(Task(task_id="t1", description="d"), "I would change a.py.")
+
+
+EXAMPLES = {
+    "search_replace": 'print("as it is")\n',
+    "udiff": 'import sys\nprint("as it is")\n',
+    "v4a": 'def main():\n    import sys\n    print("as it is")\n',
+    "json": 'print("as it is")\n',
+    "whole": "",
+    "auto": "",
+}
+
+
+@pytest.mark.parametrize("answer", EXAMPLES)
+def test_the_prompt_shows_an_answer_in_the_format_that_the_agent_asks_for(
+    make_checkout: Callable[..., Checkout], answer: str
+) -> None:
+    agent = f"---\nanswer: {answer}\n---\n{{% include '_answer.md' %}}\n"
+    checkout = make_checkout(files={"prompts/own.md": agent, "src/example.py": EXAMPLES[answer]})
+    ways = FakeWays(["nothing"])
+    with closing(git.discover(checkout.root)) as repository:
+        prompt = Prompts(Layout(repository.root, repository.git_dir)).load("own")
+        job = ways.job(Task(task_id="t1", description="d"), GitTree(repository, "HEAD"))
+        with pytest.raises(AnswerUnusable):
+            OneShot(prompt).propose(job)
+    told = str(ways.questions[0].messages[-1]["content"])
+    files = {"src/example.py": EXAMPLES[answer].encode(), "src/old.py": b"", "src/a.py": b"a\n"}
+    shown = edits.parse(told, format="whole" if answer == "auto" else answer)
+    changed = edits.apply(shown, edits.MemoryTree(files))
+    assert shown.format == ("whole" if answer == "auto" else answer)
+    assert changed["src/example.py"] and changed["src/example.py"] != files["src/example.py"]
+    assert ("are read as well" in told) is (answer == "auto")
