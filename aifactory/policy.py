@@ -55,10 +55,12 @@ def check(
     ]
     if not found:
         return
-    error = PolicyDenied if all(breach.by_owner for breach in found) else ScopeViolation
     lines = [str(breach) for breach in found]
     more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
-    raise error("; ".join([*lines[:_SHOWN], *more]), evidence="\n".join(lines))
+    message, evidence = "; ".join([*lines[:_SHOWN], *more]), "\n".join(lines)
+    if all(breach.by_owner for breach in found):
+        raise PolicyDenied(message, evidence=evidence)
+    raise ScopeViolation(message, evidence=evidence, next_step="leave these paths as they are")
 
 
 def command_refusal(argv: Sequence[str], allowlist: Iterable[str]) -> str | None:

@@ -18,6 +18,10 @@ _PYTHON = re.compile(r"[\s{\[]+'")
 _LONGEST = 200_000  # letters of a value of Python; reading more takes too long
 _QUOTES = 8  # quotes without a backslash that are mended
 _KEYS = ("edits", "writes")
+_FORM = (
+    "give each edit `op` and `path`: replace with `old` and `new`, write with `content`, rename "
+    "with `to`, or delete"
+)
 _MANY = 8  # different objects after which no further one is compared
 
 
@@ -171,7 +175,7 @@ def _steps(value: Mapping[str, Any]) -> list[Step]:
     for key in _KEYS:
         items = value.get(key, [])
         if not isinstance(items, list):
-            raise AnswerUnusable(f"`{key}` is not a list")
+            raise _unreadable(f"`{key}` is not a list")
         for number, item in enumerate(items, start=1):
             steps.append(_step(item, key, number))
     return steps
@@ -180,13 +184,13 @@ def _steps(value: Mapping[str, Any]) -> list[Step]:
 def _step(item: Any, key: str, number: int) -> Step:
     label = f"{key}[{number}]"
     if not isinstance(item, dict):
-        raise AnswerUnusable(f"{label} is not an object")
+        raise _unreadable(f"{label} is not an object")
     path = tidy(_text(item, "path", label))
     op = item.get("op", "replace" if "old" in item else "write") if key == "edits" else "write"
     if op == "write":
         base = item.get("base_sha256")
         if base is not None and not isinstance(base, str):
-            raise AnswerUnusable(f"{label}: `base_sha256` is not a text")
+            raise _unreadable(f"{label}: `base_sha256` is not a text")
         return Write(path, _text(item, "content", label), number, base_sha256=base or None)
     if op == "replace":
         old, new = _text(item, "old", label), _text(item, "new", label)
@@ -195,11 +199,15 @@ def _step(item: Any, key: str, number: int) -> Step:
         return Rename(path, tidy(_text(item, "to", label)), number)
     if op == "delete":
         return Delete(path, number)
-    raise AnswerUnusable(f"{label}: {op!r} is none of replace, write, rename, delete")
+    raise _unreadable(f"{label}: {op!r} is none of replace, write, rename, delete")
 
 
 def _text(item: Mapping[str, Any], name: str, label: str) -> str:
     value = item.get(name)
     if not isinstance(value, str):
-        raise AnswerUnusable(f"{label}: `{name}` is missing or not a text")
+        raise _unreadable(f"{label}: `{name}` is missing or not a text")
     return value
+
+
+def _unreadable(what: str) -> AnswerUnusable:
+    return AnswerUnusable(what, next_step=_FORM)

@@ -40,6 +40,11 @@ class Section:
     """At the end of an answer without a fence: it may be cut off."""
 
     @property
+    def called(self) -> str:
+        """How a refusal names the file."""
+        return _plain(self.old if self.new == "/dev/null" else self.new)
+
+    @property
     def bare(self) -> bool:
         return not self.hunks and not self.says
 
@@ -116,11 +121,16 @@ class _Reader:
 
     def _take_hunk(self, at: int) -> int:
         self._number += 1
-        hunk, behind = read_hunk(
-            self._lines, at, self._number, self._last, self._opener, self._counts
-        )
+        section = self._sections[-1]
+        try:
+            hunk, behind = read_hunk(
+                self._lines, at, self._number, self._last, self._opener, self._counts
+            )
+        except AnswerUnusable as error:
+            told = f"{section.called}: {error.message}"
+            raise AnswerUnusable(told, next_step=error.next_step) from None
         self._counts = self._counts and hunk.exact_counts
-        self._sections[-1].hunks.append(hunk)
+        section.hunks.append(hunk)
         return behind
 
     def _check_stray(self, line: str, at: int) -> None:

@@ -62,6 +62,26 @@ def test_what_is_wrong_has_a_name_and_a_next_step(
     assert "util.py" not in told.message
 
 
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        ({"op": "append"}, "edits[1]: 'append' is none of replace, write, rename, delete"),
+        ({"op": "replace", "new": "x"}, "edits[1]: `old` is missing"),
+    ],
+)
+def test_an_edit_that_cannot_be_read_is_told_what_edits_are_made_of(
+    edit: dict[str, str], message: str
+) -> None:
+    told = _refused(_edit(**edit))
+    assert message in told.message and "replace with `old` and `new`" in told.next_step
+
+
+def test_a_hunk_that_is_cut_off_is_told_with_its_file() -> None:
+    whole = "--- a/run.sh\n+++ b/run.sh\n@@ -1 +1 @@\n-true\n+false\n"
+    cut = "--- a/src/app.py\n+++ b/src/app.py\n@@ -1,3 +1,3 @@\n def f1(a):\n-    x = a\n"
+    assert _refused(whole + cut).message.startswith("src/app.py: hunk 2 seems cut off")
+
+
 def _mode(path: str, more: str = "") -> str:
     return f"diff --git a/{path} b/{path}\nold mode 100644\nnew mode 100755\n{more}"
 
