@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Format = Literal["whole", "search_replace", "udiff", "v4a", "json"]
 Mark = Literal[" ", "-", "+"]
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One line of a block: kept (` `), removed (`-`) or added (`+`); `text` has no line feed.
 
     `ended` is False where the answer says that the file has no newline after this line.

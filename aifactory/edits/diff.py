@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import NamedTuple
 
 _SMALL = 40_000  # cells (lines by lines) up to which the thorough comparison is affordable
+_MOST_STEPS = 10_000_000  # that the thorough comparisons of two texts may take
+_ROUNDS = 8  # times that each line may be looked at, on average, in search of unique ones
+_FREE = 100_000  # lines that may be looked at besides
 
 
 class Run(NamedTuple):
@@ -32,6 +36,7 @@ def common_runs(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[Run]:
     """Equal runs in order. Lines that are unique on both sides lead, as in a patience diff."""
     runs: list[Run] = []
     todo = [(0, len(old), 0, len(new))]
+    looks, steps = _ROUNDS * (len(old) + len(new)) + _FREE, _MOST_STEPS
     while todo:
         low, high, left, right = todo.pop()
         start = low, left
@@ -44,15 +49,23 @@ def common_runs(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[Run]:
         runs.append(Run(high, right, end[0] - high))
         if low == high or left == right:
             continue
-        anchors = _anchors(old, new, low, high, left, right)
+        looks -= high - low + right - left
+        anchors = _anchors(old, new, low, high, left, right) if looks >= 0 else []
         if anchors:
             bounds = [(low - 1, left - 1), *anchors, (high, right)]
             todo += [(a + 1, c, b + 1, d) for (a, b), (c, d) in pairwise(bounds)]
             runs += [Run(a, b, 1) for a, b in anchors]
-        elif (high - low) * (right - left) <= _SMALL:
+        elif (high - low) * (right - left) <= _SMALL and steps >= 0:
+            steps -= _steps(old[low:high], new[left:right])
             matcher = SequenceMatcher(None, old[low:high], new[left:right], autojunk=False)
             runs += [Run(low + a, left + b, n) for a, b, n in matcher.get_matching_blocks()]
     return _joined(sorted(run for run in runs if run.size))
+
+
+def _steps(old: Sequence[Hashable], new: Sequence[Hashable]) -> int:
+    """The most steps that a thorough comparison takes: pairs of equal lines, for each run."""
+    there = Counter(new)
+    return sum(there[item] for item in old) * min(len(old), len(new)) + len(old) + len(new)
 
 
 def changes(old: Sequence[Hashable], new: Sequence[Hashable]) -> Iterator[Change]:

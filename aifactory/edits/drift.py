@@ -9,8 +9,9 @@ from itertools import pairwise
 
 from aifactory.edits.blocks import Block, Line
 from aifactory.edits.diff import common_runs
+from aifactory.edits.effort import spend
 from aifactory.edits.elisions import Rows, across, elides
-from aifactory.edits.likeness import KEYS, Level, telling
+from aifactory.edits.likeness import KEYS, Level, equal_pairs, telling
 from aifactory.edits.view import View
 
 _COMMON = 50  # a line that stands in more places than this does not help to find one
@@ -18,6 +19,8 @@ _SLACK = 8  # lines that may have come in between
 _GAPS = 20  # places where a block may leave lines out
 _TRIES = 20
 _SIMILAR = 0.75
+_STEPS = 20  # of effort, to try a line in a place
+_STEPS_A_PAIR = 8  # of equal letters
 
 
 def find(block: Block, view: View) -> list[Rows]:
@@ -33,6 +36,7 @@ def find(block: Block, view: View) -> list[Rows]:
     found: dict[object, Rows] = {}
     best = 0
     for offset in _offsets(keys, view):
+        spend(_STEPS * len(keys))
         if _keeps_all(block.old, keys, offset, view):
             return []
         rows = max(_straight(keys, view, offset), _aligned(keys, view, offset), key=_count)
@@ -120,17 +124,26 @@ def _aligned(keys: list[str], view: View, offset: int) -> Rows:
 
 def _with_similar(keys: list[str], found: Rows, view: View) -> Rows:
     """The rows, with those of lines with a slip that are left for them and hold a similar line."""
-    rows = list(found)
+    rows, taken = list(found), set(found)
     there = view.keys(Level.DRIFT)
     for at, row in enumerate(rows):
         above, below = rows[at - 1] if at else None, _next(rows, at)
         if row is not None or (above is None and below is None):
             continue
         left = above + 1 if above is not None else (below or 0) - 1
-        free = 0 <= left < len(there) and left not in rows
-        if free and SequenceMatcher(None, keys[at], there[left]).ratio() >= _SIMILAR:
+        free = 0 <= left < len(there) and left not in taken
+        if free and _is_similar(keys[at], there[left]):
             rows[at] = left
+            taken.add(left)
     return tuple(rows)
+
+
+def _is_similar(said: str, true: str) -> bool:
+    matcher = SequenceMatcher(None, said, true)
+    if matcher.quick_ratio() < _SIMILAR:
+        return False
+    spend(_STEPS_A_PAIR * equal_pairs(said, true))
+    return matcher.ratio() >= _SIMILAR
 
 
 def _next(rows: list[int | None], at: int) -> int | None:

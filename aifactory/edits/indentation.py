@@ -51,7 +51,8 @@ def shift_of(
             raise NoShift  # the file has tabs and spaces, the line may be right as it is
         return turned
     pairs = [*removed, *kept]
-    if any(map(_is_turned, pairs)) and not all(_is_told(said, pairs) for said in added if said):
+    added, witnesses = list(dict.fromkeys(added)), _witnesses(pairs)
+    if any(map(_is_turned, pairs)) and any(witnesses.get(said) != {said} for said in added if said):
         raise NoShift
     by_kept, by_removed = _majority(kept), _majority(removed)
     if removed and all(pair.said == pair.true for pair in removed):
@@ -61,7 +62,7 @@ def shift_of(
         agreed = by_removed
     if not removed:
         agreed = by_kept
-    if agreed and not all(_is_likely(said, agreed, known, pairs) for said in added):
+    if agreed and not all(_is_likely(said, agreed, known, witnesses) for said in added):
         raise NoShift
     if agreed not in (None, SAME) and not all(shifted(p.said, agreed) == p.true for p in pairs):
         raise NoShift
@@ -89,11 +90,12 @@ def _is_turned(pair: Pair) -> bool:
     return ("\t" in pair.said) != ("\t" in pair.true)
 
 
-def _is_told(said: str, pairs: list[Pair]) -> bool:
-    """Whether every line with this indentation in the answer, and there is one, has it in the file
-    as well.
-    """
-    return {pair.true for pair in pairs if pair.said == said} == {said}
+def _witnesses(pairs: list[Pair]) -> dict[str, set[str]]:
+    """What the file has for each indentation of the answer."""
+    found: dict[str, set[str]] = {}
+    for said, true in pairs:
+        found.setdefault(said, set()).add(true)
+    return found
 
 
 def converted(pairs: list[Pair]) -> Shift | None:
@@ -103,13 +105,14 @@ def converted(pairs: list[Pair]) -> Shift | None:
     return fitting[0] if len(fitting) == 1 else None
 
 
-def _is_likely(said: str, shift: Shift, known: Collection[str], pairs: list[Pair]) -> bool:
+def _is_likely(
+    said: str, shift: Shift, known: Collection[str], witnesses: dict[str, set[str]]
+) -> bool:
     """Whether no line with the same indentation in the answer speaks against the shift, and it
     does not lead from an indentation of the file to one that is none.
     """
     true = shifted(said, shift)
-    witnesses = {pair.true for pair in pairs if pair.said == said}
-    if witnesses and true not in witnesses:
+    if said in witnesses and true not in witnesses[said]:
         return False
     return not said or said not in known or true in known
 
@@ -127,15 +130,17 @@ def _is_certain(shift: Shift, removed: list[Pair], kept: list[Pair]) -> bool:
 
 
 def _explains(shift: Shift, pairs: list[Pair]) -> bool:
-    return sum(shifted(pair.said, shift) == pair.true for pair in pairs) * 2 > len(pairs)
+    return _explained(shift, pairs) * 2 > len(pairs)
+
+
+def _explained(shift: Shift, pairs: list[Pair]) -> int:
+    return sum(shifted(pair.said, shift) == pair.true for pair in pairs)
 
 
 def _majority(pairs: list[Pair]) -> Shift | None:
     """The shift that explains more than half of the pairs, and more than any other does."""
-    possible = dict.fromkeys(shift for pair in pairs for shift in _possible(pair))
-    scores = Counter(
-        {shift: sum(shifted(p.said, shift) == p.true for p in pairs) for shift in possible}
-    )
+    votes = Counter(shift for pair in pairs for shift in _possible(pair))
+    scores = Counter({s: _explained(s, pairs) if s.size else votes[s] for s in votes})
     best = scores.most_common(2)
     if not best or best[0][1] * 2 <= len(pairs):
         return None

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
+from difflib import SequenceMatcher
 from enum import IntEnum
+from heapq import nlargest
 
 from aifactory.edits.text import BOM
 
@@ -40,6 +43,8 @@ LOOKS = str.maketrans(
 _LATIN = str.maketrans({chr(0xDC00 + byte): chr(byte) for byte in range(0x80, 0x100)})
 _ODD = re.compile("[\udc80-\udcff\ufffd]+")
 _WHITE = " \t\r"
+_COMPARED = 100_000  # pairs of equal letters after which no more texts are compared with one
+_POPULAR = 200  # letters of a text from which on `difflib` leaves frequent ones aside
 _BESIDE = 2  # letters around a dash that tell where it stands in the other line
 
 
@@ -145,3 +150,33 @@ def _spaced(char: str, form: str, said: str) -> str:
 def telling(text: str) -> bool:
     """Whether a line says anything: it holds a letter or a digit."""
     return any(char.isalnum() for char in text)
+
+
+def equal_pairs(first: str, second: str) -> int:
+    """Pairs of equal letters that `difflib` looks at, at most, to find one run in common."""
+    there = Counter(second)
+    most = len(second) if len(second) < _POPULAR else len(second) // 100 + 1
+    here = Counter(first).items()
+    return sum(count * there[char] for char, count in here if there[char] <= most)
+
+
+def closest(wanted: str, known: Iterable[str], count: int, least: float) -> list[str]:
+    """The texts most like another, as `difflib.get_close_matches` has them; those with the same
+    letters first, and no more than can be compared quickly.
+    """
+    matcher = SequenceMatcher(None, "", wanted)
+    promising: list[tuple[float, str]] = []
+    for text in dict.fromkeys(known):
+        matcher.set_seq1(text)
+        if matcher.real_quick_ratio() >= least and matcher.quick_ratio() >= least:
+            promising.append((matcher.quick_ratio(), text))
+    found: list[tuple[float, str]] = []
+    left = _COMPARED
+    for most, text in sorted(promising, reverse=True):
+        if left < 0 or (len(found) >= count and most < min(found)[0]):
+            break
+        left -= equal_pairs(text, wanted)
+        matcher.set_seq1(text)
+        if (ratio := matcher.ratio()) >= least:
+            found = nlargest(count, [*found, (ratio, text)])
+    return [text for _, text in found]

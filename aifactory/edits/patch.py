@@ -99,13 +99,14 @@ def _spliced(
 def _one_by_one(
     text: str, blocks: list[Block], path: str, evidence: Evidence, view: View | None = None
 ) -> str:
+    first = View(text, path)
     for block in blocks:
         replacing.learn(text, block, evidence)
     for block in blocks:
         chosen = block
         if block.literal is not None:
             text, view = (view.text, None) if view else (text, None)
-            after = replacing.replaced(text, block, path, evidence)
+            after = replacing.replaced(text, block, path, evidence, first)
             if after is not None:
                 text = after
                 continue

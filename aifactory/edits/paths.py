@@ -7,11 +7,15 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from aifactory.edits.effort import spend
+from aifactory.edits.likeness import closest
 from aifactory.edits.tree import Tree
 from aifactory.errors import EditRefused, ScopeViolation
 from aifactory.paths import refusal
 
 _NEAR = 0.6  # of the letters of two names of files
+_STEPS = 6  # of effort, to compose a path
+_DEEPEST = 128
 
 
 def tidy(name: str) -> str:
@@ -33,9 +37,12 @@ def check(path: str, tree: Tree) -> None:
             f"the path {path!r} {why}",
             next_step="leave it out; name files of the repository, by paths relative to its root",
         )
-    parts = path.split("/")
-    for count in range(1, len(parts) + 1):
-        above = "/".join(parts[:count])
+    if path.count("/") >= _DEEPEST:
+        raise EditRefused(
+            f"the path {path[:80]!r}... has more than {_DEEPEST} parts",
+            next_step="make fewer folders in each other",
+        )
+    for above in (*folders(path), path):
         if (target := tree.symlink(above)) is not None:
             place = "it" if above == path else above
             raise ScopeViolation(
@@ -54,7 +61,9 @@ def resolve(path: str, tree: Tree, *, prefixed: bool) -> str:
     others = [path[2:]] if path[:2] in ("a/", "b/") and tree.read(path[2:]) is not None else []
     if not others:
         wanted = unicodedata.normalize("NFC", path)
-        others = [p for p in tree.paths() if unicodedata.normalize("NFC", p) == wanted]
+        odd = [p for p in tree.paths() if not p.isascii()]
+        spend(_STEPS * len(odd))
+        others = [p for p in odd if unicodedata.normalize("NFC", p) == wanted]
     if len(others) == 1:
         return others[0]
     return path[2:] if path[:2] in ("a/", "b/") and _is_stray(path, tree, prefixed) else path
@@ -88,9 +97,9 @@ def nearest(path: str, tree: Tree) -> str:
     known = list(tree.paths())
     name = path.rpartition("/")[2]
     same = [p for p in known if p.rpartition("/")[2] == name]
-    close = same or difflib.get_close_matches(path, known[:5000], n=9, cutoff=0.8)
     likeness = difflib.SequenceMatcher(b=name)
-    near = [p for p in close if _is_near(likeness, p.rpartition("/")[2])]
+    close = [] if same else closest(path, known[:5000], 9, 0.8)
+    near = same or [p for p in close if _is_near(likeness, p.rpartition("/")[2])]
     return f"; did you mean {' or '.join(near[:3])}?" if near else ""
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from aifactory.edits.blocks import Block
-from aifactory.edits.likeness import KEYS, Level, telling
+from aifactory.edits.likeness import KEYS, Level, closest, telling
 from aifactory.edits.view import View
 from aifactory.errors import EditRefused
 
@@ -113,7 +113,7 @@ def _most_similar(block: Block, view: View) -> int:
     for at, text in telltale[: max(1, _COMPARED // (4 * len(known)))]:
         alike = {
             close: round(100 * difflib.SequenceMatcher(None, text, close).ratio())
-            for close in difflib.get_close_matches(text, {*known}, n=3, cutoff=0.5)
+            for close in closest(text, known, 3, 0.5)
         }
         rows = [row for row, line in enumerate(known) if line in alike]
         likeness.update({max(0, row - at): alike[known[row]] for row in rows[:_PLACES]})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aifactory.edits.blocks import Block
 from aifactory.edits.characters import holds_odd_bytes, in_characters
+from aifactory.edits.effort import spend
 from aifactory.edits.evidence import Evidence
 from aifactory.edits.likeness import indent, telling
 from aifactory.edits.search_replace import marked
@@ -11,11 +12,16 @@ from aifactory.edits.style import kind_of
 from aifactory.edits.view import View
 from aifactory.errors import EditRefused
 
+_LETTERS = 256  # that are searched through and copied in a step of effort
 
-def replaced(text: str, block: Block, path: str, evidence: Evidence) -> str | None:
-    """`text` with the block's replacement made, None if `old` is not in it letter by letter."""
+
+def replaced(text: str, block: Block, path: str, evidence: Evidence, first: View) -> str | None:
+    """`text` with the block's replacement made, None if `old` is not in it letter by letter.
+    `first` is the file before any replacement.
+    """
     old, new = block.literal or ("", "")
     _check(old, block, path)
+    spend(len(text) // _LETTERS + 1)
     at = text.find(old)
     if at < 0:
         return None
@@ -23,11 +29,11 @@ def replaced(text: str, block: Block, path: str, evidence: Evidence) -> str | No
         raise _twice(text, old, at, block, path)
     end = at + len(old)
     _check_edges(text[at - 1 : at], text[end : end + 1], block, f"{path}: edit {block.number}")
-    if _is_foreign(new, old, text, evidence) or _is_outdented(new, text, at):
+    if _is_foreign(new, old, first, evidence) or _is_outdented(new, text, at):
         return None
     evidence.exact_bytes |= holds_odd_bytes(old)
     if not new.isascii():
-        new = in_characters(new, evidence, View(text, path), f"{path}: edit {block.number}")
+        new = in_characters(new, evidence, first, f"{path}: edit {block.number}")
     new = _with_ends(text, old, new, at)
     if _is_there(text, old, new, at):
         raise EditRefused(
@@ -40,6 +46,7 @@ def replaced(text: str, block: Block, path: str, evidence: Evidence) -> str | No
 def learn(text: str, block: Block, evidence: Evidence) -> None:
     """Note what a replacement that is found letter by letter shows of the answer's ways."""
     old = block.literal[0] if block.literal else ""
+    spend(len(text) // _LETTERS + 1)
     if old and old in text:
         evidence.kept |= {kind_of(indent(line)) for line in old.split("\n")} - {""}
 
@@ -119,7 +126,7 @@ def _with_ends(text: str, old: str, new: str, at: int) -> str:
     return new
 
 
-def _is_foreign(new: str, old: str, text: str, evidence: Evidence) -> bool:
+def _is_foreign(new: str, old: str, first: View, evidence: Evidence) -> bool:
     """Whether the new text is indented with tabs where old text and file have spaces only, or
     the other way round: then its lines must be looked at one by one.
     """
@@ -127,13 +134,13 @@ def _is_foreign(new: str, old: str, text: str, evidence: Evidence) -> bool:
     spaces = ("\n  " in new or new.startswith("  ")) and "  " not in old
     if ("  " if tabs else "\t") in evidence.kept:
         return False
-    if (tabs or spaces) and View(text).is_foreign("\t" if tabs else "  "):
+    if (tabs or spaces) and first.is_foreign("\t" if tabs else "  "):
         return True
-    if "\t" not in text or "  " not in new:
+    if "  " not in new or not first.holds("\t"):
         return False
     known = set(old.split("\n"))
-    view, depths = View(text), {indent(line) for line in new.split("\n") if line not in known}
-    return any(depth and view.writes_otherwise(depth) for depth in depths)
+    depths = {indent(line) for line in new.split("\n") if line not in known}
+    return any(depth and first.writes_otherwise(depth) for depth in depths)
 
 
 def _is_outdented(new: str, text: str, at: int) -> bool:

@@ -110,8 +110,9 @@ def _check_elided(before: list[FileLine], after: list[FileLine], path: str) -> N
         return
     found = changes([line.text for line in before], texts)
     gone = [change for change in found if change.old_to - change.old_from >= _ELIDED]
+    instead = {at for change in gone for at in range(change.new_from, change.new_to)}
     for at in dots:
-        if any(change.new_from <= at < change.new_to for change in gone):
+        if at in instead:
             raise EditRefused(
                 f"{path}: line {at + 1} of the answer, {texts[at].strip()[:80]!r}, stands "
                 "for lines that are left out",

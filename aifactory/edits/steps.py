@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from aifactory.edits import escapes, fresh, names, outcome, paths
 from aifactory.edits.blocks import Delete, Edits, Rename, Step, Update, Write
+from aifactory.edits.effort import bounded
 from aifactory.edits.evidence import Evidence
 from aifactory.edits.overlay import Overlay
 from aifactory.edits.patch import agrees, patched
@@ -40,6 +41,7 @@ def apply(edits: Edits, tree: Tree, *, seen: Seen | None = None) -> dict[str, by
     return changes
 
 
+@bounded()
 def _overlay(steps: list[Step], tree: Tree, seen: Seen) -> Overlay:
     """The tree after all steps. What one shows of the answer's ways helps to read the others."""
     evidence = Evidence()

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import chain, islice
+from itertools import islice
 from typing import NamedTuple
 
+from aifactory.edits.effort import spend
 from aifactory.edits.likeness import KEYS, Level, indent
 from aifactory.edits.text import BOM, FileLine, join, split
+from aifactory.errors import EditRefused
 
 _PROSE = re.compile(
     r"(?:^|/)[^./]*$"
     r"|\.(?:md|mdx|markdown|qmd|rmd|rst|txt|adoc|html?|xhtml|po|pot|tex)$",
     re.IGNORECASE,
 )
-_MANY = 8  # places of a line that are looked at one by one
+HEADING = re.compile(r"[A-Za-z_$]")
+"""Begins a line that begins a unit, as Git sees it."""
 _MOST_PLACES = 500
+_STEPS = 5  # of effort, to look at a line
+_SPLICED = 20  # lines that are moved in a step
 _TAB_SIZES = (4, 8)  # columns that a tab is likely to stand for
 
 
@@ -36,14 +42,23 @@ class View:
     def __init__(self, text: str, path: str = "") -> None:
         self.prose = bool(_PROSE.search(path))
         """Whether the file is one for people, who write typographic characters."""
-        self.lines = split(text)
+        self._text = text
         self._plain = text.isascii()
-        self.original = [True] * len(self.lines)
-        """Which lines stood there before any block was applied."""
         self._first: View | None = None
         self._keys: dict[Level, list[str]] = {}
         self._rows: dict[Level, dict[str, list[int]]] = {}
         self._coded: dict[Level, tuple[dict[str, str], str]] = {}
+
+    @cached_property
+    def lines(self) -> list[FileLine]:
+        lines = split(self._text)
+        spend(_STEPS * len(lines))
+        return lines
+
+    @cached_property
+    def original(self) -> list[bool]:
+        """Which lines stood there before any block was applied."""
+        return [True] * len(self.lines)
 
     @cached_property
     def depths(self) -> Counter[str]:
@@ -80,7 +95,7 @@ class View:
     @cached_property
     def characters(self) -> frozenset[str]:
         """Every character that stood in the file at first."""
-        return frozenset(chain.from_iterable(line.text for line in self.lines))
+        return frozenset(self.text) - {"\n"}
 
     def holds(self, char: str) -> bool:
         return char in self.characters
@@ -96,9 +111,14 @@ class View:
         odd = {chr(code) for code in range(0xDC80, 0xDD00)} | {BOM, "\ufffd"}
         return any(char > "\x7f" and char not in odd for char in self.characters)
 
+    @cached_property
+    def headings(self) -> list[int]:
+        """The rows, at first, of lines that begin a unit."""
+        return [at for at, line in enumerate(self.lines) if HEADING.match(line.text)]
+
     @property
     def text(self) -> str:
-        return join(self.lines)
+        return join(self.lines) if "lines" in vars(self) else self._text
 
     def _level(self, level: Level) -> Level:
         """The strictest level at which the lines have the same keys."""
@@ -108,6 +128,7 @@ class View:
         level = self._level(level)
         if level not in self._keys:
             self._keys[level] = [KEYS[level](line.text) for line in self.lines]
+            spend(_STEPS * len(self.lines))
         return self._keys[level]
 
     def rows(self, level: Level = Level.DRIFT) -> dict[str, list[int]]:
@@ -118,33 +139,19 @@ class View:
             for at, key in enumerate(self.keys(level)):
                 rows.setdefault(key, []).append(at)
             self._rows[level] = rows
+            spend(_STEPS * len(self.lines))
         return self._rows[level]
 
     def places(self, wanted: Sequence[str], level: Level) -> list[int]:
-        """Every row at which the keys `wanted` follow each other; at most some thousands."""
-        rows = self.rows(level)
-        if not wanted or any(key not in rows for key in wanted):
-            return []
-        rarest = min(range(len(wanted)), key=lambda at: len(rows[wanted[at]]))
-        if len(rows[wanted[rarest]]) > _MANY:
-            return list(islice(self._find_all(wanted, level), _MOST_PLACES))
-        keys, size = self.keys(level), len(wanted)
-        starts = (row - rarest for row in rows[wanted[rarest]])
-        return [at for at in starts if at >= 0 and keys[at : at + size] == wanted]
-
-    def _find_all(self, wanted: Sequence[str], level: Level) -> Iterator[int]:
-        """Linear search, whatever repeats: keys become letters, and lists of them texts."""
+        """Every row at which the keys `wanted` follow each other; at most some hundreds."""
         level = self._level(level)
         if level not in self._coded:
             names: dict[str, str] = {}
-            hay = "".join([names.setdefault(key, chr(len(names))) for key in self.keys(level)])
-            self._coded[level] = names, hay
+            self._coded[level] = names, _coded(self.keys(level), names)
         names, hay = self._coded[level]
-        needle = "".join([names[key] for key in wanted])
-        at = hay.find(needle)
-        while at >= 0:
-            yield at
-            at = hay.find(needle, at + 1)
+        if not wanted or any(key not in names for key in wanted):
+            return []
+        return list(islice(_find_all(hay, _coded(wanted, names)), _MOST_PLACES))
 
     def splice(self, splice: Splice) -> None:
         """Replace rows, and keep what is known of all the others."""
@@ -153,8 +160,12 @@ class View:
         self.lines[low:high] = lines
         self.original[low:high] = [False] * len(lines)
         for level, keys in self._keys.items():
-            keys[low:high] = [KEYS[level](line.text) for line in lines]
-        self._rows, self._coded = {}, {}
+            keys[low:high] = new = [KEYS[level](line.text) for line in lines]
+            if level in self._coded:
+                names, hay = self._coded[level]
+                self._coded[level] = names, hay[:low] + _coded(new, names) + hay[high:]
+        self._rows = {}
+        spend(len(self.lines) // _SPLICED + 1)
         self._plain = self._plain and all(line.text.isascii() for line in lines)
 
     def spliced(self, splices: Sequence[Splice]) -> str:
@@ -166,3 +177,21 @@ class View:
             parts += lines
             at = high
         return join(parts + self.lines[at:])
+
+
+def _coded(keys: Sequence[str], names: dict[str, str]) -> str:
+    """A text with one letter for each key, so that lists of keys are found as fast as texts."""
+    if len(names) + len(keys) > sys.maxunicode:
+        raise EditRefused(
+            f"the file has more than {sys.maxunicode} lines",
+            next_step="change it with JSON, which replaces text for text",
+        )
+    return "".join([names.setdefault(key, chr(len(names))) for key in keys])
+
+
+def _find_all(hay: str, needle: str) -> Iterator[int]:
+    """Linear, whatever repeats."""
+    at = hay.find(needle)
+    while at >= 0:
+        yield at
+        at = hay.find(needle, at + 1)
