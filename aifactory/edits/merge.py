@@ -26,7 +26,17 @@ def merge(base: str, ours: str, theirs: str) -> str:
         merged += old[at : change.old_from]
         merged += side[change.new_from : change.new_to]
         at = change.old_to
-    return "".join(merged + old[at:])
+    merged += old[at:]
+    if any(not line.endswith("\n") for line in merged[:-1]):
+        raise Conflict(len(old) - 1, len(old))  # one side ends the file where the other goes on
+    if _is_mixed(merged) and not (_is_mixed(our) or _is_mixed(their)):
+        raise Conflict(0, len(old))  # one side changed how all lines end
+    return "".join(merged)
+
+
+def _is_mixed(lines: Text) -> bool:
+    """Whether some lines end in CRLF and some in LF."""
+    return len({line.endswith("\r\n") for line in lines if line.endswith("\n")}) > 1
 
 
 def _lines(text: str) -> Text:

@@ -35,3 +35,18 @@ def test_neighbours_merge_and_the_same_line_does_not() -> None:
         merge("a\nb\nc\n", "a\nX\nc\n", "a\nY\nc\n")
     with pytest.raises(Conflict):
         merge("a\nb\n", "a\nX\nb\n", "a\nY\nb\n")
+
+
+def test_a_file_that_ends_without_a_newline_on_one_side_does_not_go_on_in_that_line() -> None:
+    with pytest.raises(Conflict, match="line 2"):
+        merge("a\nb\n", "a\nb", "a\nb\nc\n")
+    with pytest.raises(Conflict, match="line 2"):
+        merge("a\nb\n", "a\nb\nc\n", "A\nb")
+    assert merge("a\nb", "a\nb\nc\n", "A\nb") == "A\nb\nc\n"
+    assert merge("a\nb\n", "a\nb", "A\nb\n") == "A\nb"
+
+
+def test_other_line_ends_of_one_side_are_not_mixed_with_new_lines_of_the_other() -> None:
+    with pytest.raises(Conflict, match="lines 1 to 2"):
+        merge("a\nb\n", "a\r\nb\r\n", "a\nb\nc\n")
+    assert merge("a\r\nb\n", "A\r\nb\n", "a\r\nb\nc\n") == "A\r\nb\nc\n"
