@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from difflib import SequenceMatcher
 from itertools import pairwise
 
 from aifactory.edits.blocks import Block, Line
 from aifactory.edits.diff import common_runs
 from aifactory.edits.effort import spend
 from aifactory.edits.elisions import Rows, across, elides
-from aifactory.edits.likeness import KEYS, Level, equal_pairs, telling
+from aifactory.edits.likeness import KEYS, Level, is_similar, telling
 from aifactory.edits.view import View
 
 _COMMON = 50  # a line that stands in more places than this does not help to find one
@@ -20,7 +19,6 @@ _GAPS = 20  # places where a block may leave lines out
 _TRIES = 20
 _SIMILAR = 0.75
 _STEPS = 20  # of effort, to try a line in a place
-_STEPS_A_PAIR = 8  # of equal letters
 
 
 def find(block: Block, view: View) -> list[Rows]:
@@ -132,18 +130,10 @@ def _with_similar(keys: list[str], found: Rows, view: View) -> Rows:
             continue
         left = above + 1 if above is not None else (below or 0) - 1
         free = 0 <= left < len(there) and left not in taken
-        if free and _is_similar(keys[at], there[left]):
+        if free and is_similar(keys[at], there[left], _SIMILAR):
             rows[at] = left
             taken.add(left)
     return tuple(rows)
-
-
-def _is_similar(said: str, true: str) -> bool:
-    matcher = SequenceMatcher(None, said, true)
-    if matcher.quick_ratio() < _SIMILAR:
-        return False
-    spend(_STEPS_A_PAIR * equal_pairs(said, true))
-    return matcher.ratio() >= _SIMILAR
 
 
 def _next(rows: list[int | None], at: int) -> int | None:

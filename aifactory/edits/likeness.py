@@ -10,6 +10,7 @@ from difflib import SequenceMatcher
 from enum import IntEnum
 from heapq import nlargest
 
+from aifactory.edits.effort import spend
 from aifactory.edits.text import BOM
 
 
@@ -45,6 +46,7 @@ _ODD = re.compile("[\udc80-\udcff\ufffd]+")
 _WHITE = " \t\r"
 _COMPARED = 100_000  # pairs of equal letters after which no more texts are compared with one
 _POPULAR = 200  # letters of a text from which on `difflib` leaves frequent ones aside
+_STEPS_A_PAIR = 8  # of equal letters, on the way to all that two texts have in common
 _BESIDE = 2  # letters around a dash that tell where it stands in the other line
 
 
@@ -152,7 +154,16 @@ def telling(text: str) -> bool:
     return any(char.isalnum() for char in text)
 
 
-def equal_pairs(first: str, second: str) -> int:
+def is_similar(first: str, second: str, least: float) -> bool:
+    """Whether the texts have a part of their letters, at `least`, in common and in order."""
+    matcher = SequenceMatcher(None, first, second)
+    if matcher.quick_ratio() < least:
+        return False
+    spend(_STEPS_A_PAIR * _equal_pairs(first, second))
+    return matcher.ratio() >= least
+
+
+def _equal_pairs(first: str, second: str) -> int:
     """Pairs of equal letters that `difflib` looks at, at most, to find one run in common."""
     there = Counter(second)
     most = len(second) if len(second) < _POPULAR else len(second) // 100 + 1
@@ -175,7 +186,7 @@ def closest(wanted: str, known: Iterable[str], count: int, least: float) -> list
     for most, text in sorted(promising, reverse=True):
         if left < 0 or (len(found) >= count and most < min(found)[0]):
             break
-        left -= equal_pairs(text, wanted)
+        left -= _equal_pairs(text, wanted)
         matcher.set_seq1(text)
         if (ratio := matcher.ratio()) >= least:
             found = nlargest(count, [*found, (ratio, text)])

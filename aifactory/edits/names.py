@@ -6,18 +6,22 @@ import hashlib
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
-from difflib import SequenceMatcher
 from functools import lru_cache
 from itertools import islice
 
 from aifactory.edits.blocks import Edits, Step, Write
+from aifactory.edits.effort import spend
 from aifactory.edits.fences import is_name
+from aifactory.edits.likeness import is_similar
 from aifactory.edits.text import decode
 from aifactory.edits.tree import Tree
 from aifactory.errors import EditRefused
 
 _MANY = 100  # files that are compared with a text
 _MOST_UNNAMED = 20
+_LETTERS = 64  # of a text that are read in a step of effort
+_STEPS_A_LINE = 2
+_STEPS_A_NAME = 150
 _EMPTY = hashlib.sha256(b"").hexdigest()  # the base of a file that the answer calls new
 _SLIP = 2  # letters that a slip changes
 _ALIKE = 0.6  # of the new file's lines stand in the other as well
@@ -138,8 +142,7 @@ def _meant(step: Write, path: str, tree: Tree) -> str | None:
         if folders and _is_changed(step.text, tree.read(other) or b""):
             return other
         near = abs(len(other) - len(path)) <= _SLIP and _is_slip(path, other)
-        least = _least(path, other, step.text)
-        if near and _is_alike(step.text, tree.read(other) or b"", least):
+        if near and _is_alike(step.text, tree.read(other) or b"", _least(path, other, step.text)):
             return other
     return None
 
@@ -156,6 +159,9 @@ def _least(path: str, other: str, text: str) -> float:
 
 def _is_slip(path: str, other: str) -> bool:
     """Whether few letters differ; numbers in names are meant."""
+    if len({*path} ^ {*other}) > _SLIP:
+        return False
+    spend(_STEPS_A_NAME)
     letters, others = Counter(path), Counter(other)
     differ = list(((letters - others) + (others - letters)).elements())
     return len(differ) <= _SLIP and not all(char.isdigit() for char in differ)
@@ -171,12 +177,14 @@ def _is_alike(text: str, data: bytes, least: float = _ALIKE) -> bool:
     old = decode(data)
     lines = _lines(text)
     known = {line.strip() for line in old.split("\n")}
+    spend(len(data) // _LETTERS + _STEPS_A_LINE * data.count(b"\n"))
     if len(lines) >= _FEW and len(lines & known) >= least * len(lines):
         return True
+    if len(lines) > _SHORT:
+        return False
     here, there = text[:_LONG].casefold(), old[:_LONG].casefold()
     enough = least if len(lines) < _FEW else _ALIKE
-    matcher = SequenceMatcher(None, here, there)
-    return len(lines) <= _SHORT and matcher.quick_ratio() >= enough and matcher.ratio() >= enough
+    return is_similar(here, there, enough)
 
 
 @lru_cache(maxsize=1)

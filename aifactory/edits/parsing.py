@@ -11,7 +11,7 @@ from aifactory.edits.blocks import Block, Delete, Edits, Format, Rename, Step, U
 from aifactory.edits.recognise import recognise
 from aifactory.errors import AnswerUnusable
 
-_MOST_LINES = 100_000  # ten times those of a long file; reading more takes too long
+_MOST_LINES = 50_000  # five times those of a long file; reading more takes too long
 _CUT = frozenset({"length", "max_tokens", "model_length", "incomplete", "content_filter"})
 
 FORMATS = get_args(Format)

@@ -14,7 +14,7 @@ from aifactory.errors import EditRefused, ScopeViolation
 from aifactory.paths import refusal
 
 _NEAR = 0.6  # of the letters of two names of files
-_STEPS = 6  # of effort, to compose a path
+_STEPS = 8  # of effort, to compose a path
 _DEEPEST = 128
 
 

@@ -25,6 +25,7 @@ _SEARCH = re.compile(r"<{5,9} ?SEARCH>?[ \t\r]*")
 _DIVIDER = re.compile(r"={5,9}[ \t\r]*")
 _REPLACE = re.compile(r">{5,9} ?REPLACE[ \t\r]*")
 _READINGS = 12  # ways to divide a block that are tried
+_READ = 100_000  # lines that are read in more than one way
 _EXACT_DIVIDER = "======="
 
 
@@ -40,8 +41,18 @@ class Found:
 
 def parse(answer: str) -> list[Step]:
     """Every block of the answer; AnswerUnusable if one is cut off or has no file."""
-    lines = answer.split("\n")
-    return [_step(found) for found in _blocks(lines)]
+    steps: list[Step] = []
+    left = _READ
+    for found in _blocks(answer.split("\n")):
+        left -= len(found.body) * (len(found.dividers) - 1)
+        if len(found.dividers) > _READINGS or left < 0:
+            raise AnswerUnusable(
+                f"{found.path}: block {found.number} has {len(found.dividers)} lines that look "
+                "like its divider",
+                next_step="choose lines to search for that do not look like the divider",
+            )
+        steps.append(_step(found))
+    return steps
 
 
 def _blocks(lines: list[str]) -> Iterator[Found]:
@@ -111,12 +122,6 @@ def _check_rest(lines: list[str], after: int, opener: Fence | None, number: int)
 
 
 def _step(found: Found) -> Step:
-    if len(found.dividers) > _READINGS:
-        raise AnswerUnusable(
-            f"{found.path}: block {found.number} has {len(found.dividers)} lines that look like "
-            "its divider",
-            next_step="choose lines to search for that do not look like the divider",
-        )
     readings = tuple(_reading(found, divider) for divider in found.dividers)
     first = found.dividers[0]
     if len(readings) == 1 and not first:

@@ -23,7 +23,7 @@ _PROSE = re.compile(
 HEADING = re.compile(r"[A-Za-z_$]")
 """Begins a line that begins a unit, as Git sees it."""
 _MOST_PLACES = 500
-_STEPS = 5  # of effort, to look at a line
+_STEPS = 8  # of effort, to look at a line
 _SPLICED = 20  # lines that are moved in a step
 _TAB_SIZES = (4, 8)  # columns that a tab is likely to stand for
 

@@ -34,12 +34,12 @@ _HOSTILE = {
     "fences of many lengths": "".join(
         f"{'`' * at}a.py\nx\n{'`' * at}\n" for at in range(500, 3, -1)
     )
-    + "```\n" * 80_000,
+    + "```\n" * 25_000,
     "quotes of JSON": json.dumps({"writes": [{"path": "a.py", "content": '\\"' + "a" * 100_000}]}),
     "dots before a path": json.dumps({"writes": [{"path": "./" * 490_000 + "a", "content": "x"}]}),
-    "blank lines behind hunks": _diff("@@ -1 +1 @@\n-x\n+y\n" * 15_000 + "\n" * 50_000),
-    "blank lines of a new file": _v4a("*** Add File: b\n+x\n" + "\n" * 90_000),
-    "blank lines before a hunk": _v4a("*** Update File: a.py\n" + "\n" * 90_000 + "@@\n-x\n+y\n"),
+    "blank lines behind hunks": _diff("@@ -1 +1 @@\n-x\n+y\n" * 8_000 + "\n" * 25_000),
+    "blank lines of a new file": _v4a("*** Add File: b\n+x\n" + "\n" * 49_000),
+    "blank lines before a hunk": _v4a("*** Update File: a.py\n" + "\n" * 49_000 + "@@\n-x\n+y\n"),
     "digits of a hunk": _diff(f"@@ -{'1' * 5_000} +1 @@\n-x = 1\n+y\n"),
     "digits of lines": _whole(f"{'1' * 5_000}| x\n" * 3),
 }
@@ -50,7 +50,7 @@ def test_what_is_slow_to_read_is_read_at_once(answer: str) -> None:
     started = time.process_time()
     with contextlib.suppress(AttemptFailed):
         apply(parse(answer), MemoryTree({"a.py": b"x = 1\n"}))
-    assert time.process_time() - started < 3
+    assert time.process_time() - started < 1.2
 
 
 _NAMED = "".join(f"    value_{at} = 1\n" for at in range(10_000))
@@ -105,12 +105,12 @@ _SEARCHED = {
         "\n" * 400_000,
         _v4a("*** Update File: a.py\n@@\n-\n+x\n*** End of File\n"),
     ),
-    "tangled lines": (_tangled(20_000, "") + "end\n", _whole(_tangled(20_000, "j{}\n"))),
+    "tangled lines": (_tangled(15_000, "") + "end\n", _whole(_tangled(15_000, "j{}\n"))),
     "dots": (
-        "".join(f"l{at}\n" for at in range(60_000)),
+        "".join(f"l{at}\n" for at in range(72_000)),
         _whole(
-            "".join(f"l{at}\n...\n" for at in range(30_000))
-            + "".join(f"l{at}\nq{at}\n" for at in range(30_000, 60_000, 6))
+            "".join(f"l{at}\n...\n" for at in range(12_000))
+            + "".join(f"l{at}\nq{at}\n" for at in range(12_000, 72_000, 6))
         ),
     ),
     "lines that are moved": (
