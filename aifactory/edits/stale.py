@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from aifactory.edits.merge import Conflict, merge
+from aifactory.edits.paths import folders
 from aifactory.edits.text import decode, encode
 from aifactory.edits.tree import Tree
 from aifactory.errors import StaleBase
@@ -45,11 +46,22 @@ def settled(
             raise _stale(path, "has come into being")
         if data is None:
             if path in seen and path not in moved:
-                raise _stale(path, "has changed")
+                raise _stale(path, "is gone" if tree.read(path) is None else "has changed")
             result[path] = None
         else:
             result[path] = _merged(path, origin, data, tree, seen) if origin in seen else data
+    _check_room(result, tree, seen)
     return result
+
+
+def _check_room(result: Mapping[str, bytes | None], tree: Tree, seen: Seen) -> None:
+    """Raise if a file that has come into being is in the way of one that is written."""
+    new = {path for path, then in seen.items() if then is None and tree.read(path) is not None}
+    come = {path for path in new if result.get(path, b"") is not None}
+    for path in (path for path, data in result.items() if data is not None):
+        below = {other for other in come if path in folders(other)}
+        if there := below | come.intersection(folders(path)):
+            raise _stale(min(there), f"is in the way of {path}, and has come into being")
 
 
 def _merged(path: str, origin: str, data: bytes, tree: Tree, seen: Seen) -> bytes:

@@ -61,6 +61,17 @@ def test_what_the_model_saw_is_the_base() -> None:
     assert reply["reason"].startswith("a.py: has changed in the same lines")
 
 
+@pytest.mark.parametrize(("come", "written"), [("d", "d/n.py"), ("d/n.py", "d")])
+def test_what_has_come_into_being_is_not_in_the_way_of_what_is_written(
+    come: str, written: str
+) -> None:
+    answer = json.dumps({"edits": [{"op": "write", "path": written, "content": "y\n"}]})
+    files = {"a.py": "eAo=", come: "eAo="}
+    reply = answered(_request(answer, files=files, seen={come: None}).encode())
+    assert (reply["status"], reply["files"]) == ("refused", {})
+    assert f"{come}: is in the way of {written}" in reply["reason"]
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
