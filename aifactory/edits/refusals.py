@@ -14,6 +14,8 @@ from aifactory.errors import EditRefused
 _SHOWN = 12
 _WIDTH = 160
 _COMPARED = 3_000
+_SIMILAR = 400  # pairs of lines of which it is computed how similar they are
+_LOOKED_UP = 4  # lines of a block
 _PLACES = 200  # of lines that are alike
 _ABOVE = 3
 
@@ -110,7 +112,7 @@ def _most_similar(block: Block, view: View) -> int:
     wanted = [(at, line.text.strip()[:_WIDTH]) for at, line in enumerate(block.old[:_COMPARED])]
     telltale = [one for one in wanted if telling(one[1])] or wanted
     likeness: Counter[int] = Counter()
-    for at, text in telltale[: max(1, _COMPARED // (4 * len(known)))]:
+    for at, text in telltale[: max(1, min(_LOOKED_UP, _SIMILAR // len(known)))]:
         alike = {
             close: round(100 * difflib.SequenceMatcher(None, text, close).ratio())
             for close in closest(text, known, 3, 0.5)
