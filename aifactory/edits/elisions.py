@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import pairwise
 
 from aifactory.edits.blocks import Block, Line
 from aifactory.edits.likeness import KEYS, Level
 from aifactory.edits.view import View
+from aifactory.errors import EditRefused
 
 Rows = tuple[int | None, ...]
 """The row of each kept or removed line of a block, None for one that is not in the file."""
 
 _LONG = 200
+_ELIDED = 2  # lines that must go where one of dots comes, for it to stand for them
 _MARKS = r"#|//|/\*|\*|--|;|%|<!--"
 _SAYS = re.compile(
     rf"\s*+(?:{_MARKS}|\{{/\*)++\s*+[\[(<]?(?:the |all |other |your )*(?:"
-    r"(?:rest|remainder|remaining)\b[^\n]*\b(?:same|unchanged|here|file|code|lines|content)"
+    r"(?:rest|remainder|remaining)\b[^\n]*\b(?:same|unchanged|here|file|code|lines|content|as is)"
+    r"|snip(?:ped)?|(?:\w+ ){0,3}(?:remains?|stays?) (?:the same|unchanged|as (?:is|before))"
     r"|existing \w+(?: here| goes here| remains| stays)?"
-    r"|(?:\w+ )?(?:unchanged|omitted)(?: for brevity)?"
+    r"|(?:\w+ ){0,3}(?:unchanged|omitted|truncated|elided)(?: for brevity)?"
     r"|(?:same|code) as (?:before|above)|no changes?(?: here)?"
     r")[^\w\n]*",
     re.IGNORECASE,
@@ -50,6 +54,22 @@ def leaves_out(text: str, ends: bool) -> bool:
     """
     says = _SAYS_AT_END if ends else _SAYS
     return len(text) < _LONG and (elides(text) or bool(says.fullmatch(text)))
+
+
+def check_added(lines: Sequence[Line], known: Collection[str], label: str) -> None:
+    """Raise EditRefused if lines of a block are removed, and one that is added, and none of the
+    `known` ones of the file, stands for lines that are left out.
+    """
+    if sum(line.mark == "-" for line in lines) < _ELIDED:
+        return
+    for above, line in pairwise([Line(" ", ""), *lines]):
+        body = line.text.strip() == "..." and above.text.rstrip().endswith(":")
+        new = line.mark == "+" and line.text not in known and not body
+        if new and leaves_out(line.text, ends=False):
+            raise EditRefused(
+                f"{label} has {line.text.strip()[:80]!r} in place of lines that it removes",
+                next_step="give every line that is to stay",
+            )
 
 
 def across(block: Block, view: View, gaps: list[int]) -> list[Rows]:

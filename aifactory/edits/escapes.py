@@ -20,6 +20,10 @@ def as_entities(text: str) -> str | None:
     return found[0] if found and not _SIGN.search(_ENTITY.sub("", text)) else None
 
 
+def has_entity(text: str) -> bool:
+    return "&" in text and _ENTITY.search(text) is not None
+
+
 def escaped_sign(texts: Sequence[str]) -> str | None:
     """`_` or `*`, if the texts have it in the middle of lines with a backslash only."""
     if not any("\\_" in text or "\\*" in text for text in texts):

@@ -29,6 +29,8 @@ class Evidence:
     """The answer has white space at the end of lines where the files have none."""
     prefixed: bool = False
     """The answer has the `a/` or `b/` of a diff in front of paths."""
+    unprefixed: bool = False
+    """It names files of the tree without them."""
     numbered: bool = False
     """The answer has numbers in front of the lines of a file."""
     kept: set[str] = field(default_factory=set)

@@ -12,9 +12,12 @@ _LABEL = re.compile(r"^(?:file ?name|file ?path|file|path)[ \t]*[:=][ \t]*", re.
 _QUOTED = re.compile(r"(\*\*|__|`|\"|')(.+)\1:?")
 _EXTENSION = re.compile(r"\.[\w+\-]{1,16}$")
 _NAME = re.compile(r".*\.[^.\s]+|[A-Z][A-Z0-9_\-]+|\w*[Ff]ile")
-_KNOWN = re.compile(
-    r"\w*[Ff]ile|AUTHORS|CHANGES|COPYING|INSTALL|LICEN[CS]E|NEWS|NOTICE|README|VERSION"
-)
+_MOST_WORDS = 2  # behind a fence: a language and a name
+_UPPER = re.compile(r"AUTHORS|CHANGES|COPYING|INSTALL|LICEN[CS]E|NEWS|NOTICE|README|VERSION")
+_KNOWN = re.compile(rf"\w*[Ff]ile|{_UPPER.pattern}")
+_LINK = re.compile(r"(\[)([^\[\]]+)\]\([^()\s]*\):?")
+_REMARK = re.compile(r"(?<=\S)\s+\([^()]*\):?$")  # `(new file)`, `(updated)`
+_DOTFILE = re.compile(r"\.\w[\w.\-]{2,}")
 _SIMPLE = re.compile(r"(?:[\w+@\-]+/)*[\w+@\-]+\.\w{1,16}")
 _LONGEST = 1_000
 _WORD = re.compile(r"[\w.+@~\-]+")
@@ -63,7 +66,12 @@ def path_in_info(info: str) -> str | None:
     language, colon, rest = info.partition(":")
     if colon and rest.strip() and _LANGUAGE.fullmatch(language.strip()):
         return rest.strip()
-    last = info.split()[-1:] or [""]
+    if _DOTFILE.fullmatch(info) or _UPPER.fullmatch(info):
+        return info
+    words = info.split()
+    if len(words) > _MOST_WORDS and _EXTENSION.search(info) and not any("=" in w for w in words):
+        return info.partition(" ")[2].strip()
+    last = words[-1:] or [""]
     if "/" in last[0] or (len(info.split()) == 2 and "." in last[0]):
         return last[0] if not last[0].startswith("{") else None
     return last[0] if _EXTENSION.search(last[0]) and not last[0].startswith((".", "{")) else None
@@ -112,7 +120,8 @@ def is_name(text: str) -> bool:
 def _undecorated(text: str) -> str:
     """The name without list marks, heading marks, labels, quotes and a colon behind it."""
     name = _LABEL.sub("", _DECORATION.sub("", text))
-    while quoted := _QUOTED.fullmatch(name):
+    name = _REMARK.sub("", name)
+    while quoted := _QUOTED.fullmatch(name) or _LINK.fullmatch(name):
         name = _LABEL.sub("", quoted[2])
     bare = name.removesuffix(":")
     return bare if "." in name or "/" in name or _KNOWN.fullmatch(bare) else name

@@ -46,6 +46,8 @@ def shift_of(
         return SAME
     if [pair.said for pair in [*removed, *kept]] == [""] and (kept or len(added) > 1):
         raise NoShift  # the beginning of a text may have been stripped, and nothing else
+    if len(added) > 1 and not any([*added, *(pair.said for pair in [*removed, *kept])]):
+        raise NoShift  # all of the block has lost its indentation, steps inside of it as well
     if turned := converted([*removed, *kept]):
         if any(said in known and shifted(said, turned) != said for said in added):
             raise NoShift  # the file has tabs and spaces, the line may be right as it is
@@ -56,6 +58,8 @@ def shift_of(
         raise NoShift
     by_kept, by_removed = _majority(kept), _majority(removed)
     if removed and all(pair.said == pair.true for pair in removed):
+        if not all(_is_likely(said, SAME, known, witnesses) for said in added):
+            raise NoShift
         return SAME
     agreed = by_removed if not kept or by_kept == by_removed else None
     if by_removed and _explains(by_removed, kept):
@@ -72,7 +76,9 @@ def shift_of(
         return agreed
     possible = dict.fromkeys([SAME, *filter(None, (by_kept, by_removed))])
     fitting = [s for s in possible if all(shifted(said, s) in known for said in added)]
-    if len(fitting) != 1:
+    if len(fitting) != 1 or not all(
+        _is_likely(said, fitting[0], known, witnesses) for said in added
+    ):
         raise NoShift
     return fitting[0]
 
@@ -112,7 +118,7 @@ def _is_likely(
     does not lead from an indentation of the file to one that is none.
     """
     true = shifted(said, shift)
-    if said in witnesses and true not in witnesses[said]:
+    if said in witnesses and witnesses[said] != {true}:
         return False
     return not said or said not in known or true in known
 

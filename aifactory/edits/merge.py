@@ -16,8 +16,9 @@ class Conflict(Exception):
 
 
 def merge(base: str, ours: str, theirs: str) -> str:
-    """`base` with the changes of both sides. Neighbouring changes are no conflict, unless both
-    insert at the same place; the same change on both sides counts once. Raises Conflict.
+    """`base` with the changes of both sides. Neighbouring changes are no conflict, unless one
+    inserts where the other does, or takes lines away; the same change on both sides counts once.
+    Raises Conflict.
     """
     old, our, their = (_lines(text) for text in (base, ours, theirs))
     merged: Text = []
@@ -59,10 +60,23 @@ def _combined(old: Text, our: Text, their: Text) -> list[tuple[Change, Text]]:
             if same and change[:2] == last[:2]:
                 continue
             reaches = _reach(old, last, other), _reach(old, change, side)
-            if _meet(*reaches, slid=reaches != (last[:2], change[:2])):
+            wide = reaches != (last[:2], change[:2]) or _takes_beside(last, change)
+            if _meet(*reaches, slid=wide):
                 raise Conflict(min(last.old_from, change.old_from), max(last.old_to, change.old_to))
         kept.append((change, side))
     return kept
+
+
+def _takes_beside(first: Change, second: Change) -> bool:
+    """Whether one of two changes only inserts, and the other leaves fewer lines than it found."""
+
+    def inserts(change: Change) -> bool:
+        return change.old_from == change.old_to
+
+    def takes(change: Change) -> bool:
+        return change.old_to - change.old_from > change.new_to - change.new_from
+
+    return (inserts(first) and takes(second)) or (inserts(second) and takes(first))
 
 
 def _reach(old: Text, change: Change, side: Text) -> tuple[int, int]:

@@ -138,6 +138,8 @@ def _meant(step: Write, path: str, tree: Tree) -> str | None:
     for other in tree.paths():
         if other.casefold() == path.casefold():
             return other
+        if other.endswith(f" {path}") or path.startswith(f"{other} "):
+            return other
         folders = other.endswith(f"/{path}") or (strange and path.endswith(f"/{other}"))
         if folders and _is_changed(step.text, tree.read(other) or b""):
             return other

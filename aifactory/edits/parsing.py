@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast, get_args
@@ -12,6 +13,18 @@ from aifactory.edits.recognise import recognise
 from aifactory.errors import AnswerUnusable
 
 _MOST_LINES = 50_000  # five times those of a long file; reading more takes too long
+_LONG = 200
+_THOUGHTS = re.compile(r"\s*<(think|thinking)>")
+_TRUNCATED = re.compile(
+    r"(?![ +\-])[^\w\n]*(?:\.\.\.|\u2026|\[|\()[^\w\n]*"
+    r"(?:$|(?:\w+ )*(?:truncated|omitted|cut off|continued)\b)",
+    re.IGNORECASE,
+)
+_LIMIT = re.compile(
+    r"\b(?:output|token|length|message) limit\b|\bin (?:the|my) next (?:message|answer|reply)\b"
+    r"|\bsay \W?continue\b",
+    re.IGNORECASE,
+)
 _CUT = frozenset({"length", "max_tokens", "model_length", "incomplete", "content_filter"})
 
 FORMATS = get_args(Format)
@@ -34,7 +47,8 @@ def parse(answer: str, *, finish_reason: str = "stop", format: str = "auto") -> 
             f"the answer has {lines} lines, more than {_MOST_LINES}",
             next_step="give edits of the places to change, not whole files",
         )
-    answer = _unwrapped(answer.removeprefix("\ufeff"))
+    answer = _unwrapped(_without_thoughts(answer.removeprefix("\ufeff")))
+    _check_end(answer)
     edits = _read(answer, _format(answer, format))
     if not edits.paths and recognise(answer) not in (edits.format, "whole"):
         edits = _read(answer, recognise(answer))
@@ -114,6 +128,31 @@ def _is_new(path: str, block: Block, known: set[tuple[str, Block]]) -> bool:
         return False
     known.add(key)
     return True
+
+
+def _without_thoughts(answer: str) -> str:
+    """The answer without what a model that thinks aloud says first."""
+    opened = _THOUGHTS.match(answer)
+    if not opened:
+        return answer
+    closed = f"</{opened[1]}>"
+    _, found, rest = answer.partition(closed)
+    if not found:
+        raise AnswerUnusable(
+            f"the answer ends before its thoughts do (`{closed}`), it is cut off",
+            next_step="answer with edits",
+        )
+    return rest
+
+
+def _check_end(answer: str) -> None:
+    """Raise if the last line says that something is left out behind it."""
+    last = answer.rstrip().rpartition("\n")[2]
+    if len(last) < _LONG and (_TRUNCATED.match(last) or _LIMIT.search(last)):
+        raise AnswerUnusable(
+            f"the answer ends with {last.strip()!r}, it is cut off",
+            next_step="give the whole answer, or smaller edits",
+        )
 
 
 def _unwrapped(answer: str) -> str:

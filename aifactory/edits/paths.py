@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from aifactory.edits.effort import spend
+from aifactory.edits.evidence import Evidence
 from aifactory.edits.likeness import closest
 from aifactory.edits.tree import Tree
 from aifactory.errors import EditRefused, ScopeViolation
@@ -51,11 +52,8 @@ def check(path: str, tree: Tree) -> None:
             )
 
 
-def resolve(path: str, tree: Tree, *, prefixed: bool) -> str:
-    """The path of the tree that `path` means: itself, or the only spelling of it that exists.
-
-    `prefixed`: other paths of the answer have the `a/` or `b/` of a diff.
-    """
+def resolve(path: str, tree: Tree, evidence: Evidence) -> str:
+    """The path of the tree that `path` means: itself, or the only spelling of it that exists."""
     if tree.read(path) is not None:
         return path
     others = [path[2:]] if path[:2] in ("a/", "b/") and tree.read(path[2:]) is not None else []
@@ -66,15 +64,19 @@ def resolve(path: str, tree: Tree, *, prefixed: bool) -> str:
         others = [p for p in odd if unicodedata.normalize("NFC", p) == wanted]
     if len(others) == 1:
         return others[0]
-    return path[2:] if path[:2] in ("a/", "b/") and _is_stray(path, tree, prefixed) else path
+    return path[2:] if path[:2] in ("a/", "b/") and _is_stray(path, tree, evidence) else path
 
 
-def _is_stray(path: str, tree: Tree, prefixed: bool) -> bool:
-    """Whether a new file's `a/` or `b/` is that of a diff: without it, its folder is known."""
+def _is_stray(path: str, tree: Tree, evidence: Evidence) -> bool:
+    """Whether a new file's `a/` or `b/` is that of a diff: without it, its folder is known, or the
+    answer puts them in front of other names.
+    """
+    if evidence.unprefixed and not evidence.prefixed:
+        return False
     first, slash, _ = path[2:].partition("/")
     known = [p for p in tree.paths() if p.startswith((path[:2], f"{first}/"))]
     strays = not any(p.startswith(path[:2]) for p in known)
-    return strays and (prefixed or not slash or bool(known))
+    return strays and (evidence.prefixed or not slash or bool(known))
 
 
 def spellings(path: str, tree: Tree) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from aifactory.edits.blocks import Format
-from aifactory.edits.fences import fence, path_in_info, path_in_line
+from aifactory.edits.fences import Fence, fence, path_in_info, path_in_line
 from aifactory.edits.whole import first_block
 
 _ABOVE = 4  # lines above an object that may name it
@@ -31,7 +31,7 @@ def recognise(answer: str) -> Format:
     for pattern, name in _PATTERNS:
         if match := pattern.search(answer):
             found.append((match.start(), name))
-    if not found or _inside(answer, min(found)[0]):
+    if not found or _inside(answer, min(found)[0]) or _is_deep(answer, min(found)[0]):
         return "whole"
     return min(found)[1]
 
@@ -40,6 +40,16 @@ def _inside(answer: str, at: int) -> bool:
     """Whether a mark is part of the text of a file that the answer gives in full."""
     block = first_block(answer)
     return block is not None and block[0] + 1 < answer.count("\n", 0, at) < block[1]
+
+
+def _is_deep(answer: str, at: int) -> bool:
+    """Whether a mark stands far below the fence that is around it: in the text of a file."""
+    opener: Fence | None = None
+    row = 0
+    for row, line in enumerate(lines := answer[:at].split("\n")):
+        if (found := fence(line)) and (opener is None or found.closes(opener)):
+            opener, first = (None, row) if opener else (found, row)
+    return opener is not None and len(lines) - 1 - first > _ABOVE
 
 
 def _named(answer: str, found: re.Match[str]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aifactory.edits.blocks import Block
 from aifactory.edits.characters import holds_odd_bytes, in_characters
 from aifactory.edits.effort import spend
+from aifactory.edits.elisions import check_added, leaves_out
 from aifactory.edits.evidence import Evidence
 from aifactory.edits.likeness import indent, telling
 from aifactory.edits.search_replace import marked
@@ -34,7 +35,9 @@ def replaced(text: str, block: Block, path: str, evidence: Evidence, first: View
     evidence.exact_bytes |= holds_odd_bytes(old)
     if not new.isascii():
         new = in_characters(new, evidence, first, f"{path}: edit {block.number}")
-    new = _with_ends(text, old, new, at)
+    label = f"{path}: edit {block.number}"
+    _check_elided(old, new, text, label)
+    new = _with_ends(text, old, new, at, label)
     if _is_there(text, old, new, at):
         raise EditRefused(
             f"{path}: edit {block.number} is in the file already, at line {_line(text, at)}",
@@ -54,21 +57,25 @@ def learn(text: str, block: Block, evidence: Evidence) -> None:
 def by_lines(block: Block, path: str) -> Block:
     """The same replacement as a block of lines, to be found with more tolerance."""
     old, new = block.literal or ("", "")
-    replacement = new
     if old.startswith("\n") and new.startswith("\n"):
         old, new = old[1:], new[1:]
+    elif old.startswith("\n"):
+        raise _no_lines(block, path)
     if old.endswith("\n") and (new.endswith("\n") or not new):
-        old, new = old[:-1], new[:-1]
-        lines = marked(old.split("\n"), new.split("\n") if replacement else [])
-    elif old.endswith("\n") or old.startswith("\n"):
-        raise EditRefused(
-            f"{path}: edit {block.number} was not found letter by letter, and does not replace "
-            "whole lines",
-            next_step="copy whole lines from the file, with their line ends",
-        )
+        lines = marked(old[:-1].split("\n"), new[:-1].split("\n") if new else [])
+    elif old.endswith("\n"):
+        raise _no_lines(block, path)
     else:
         lines = marked(old.split("\n"), new.split("\n"))
     return Block(block.number, tuple(lines))
+
+
+def _no_lines(block: Block, path: str) -> EditRefused:
+    return EditRefused(
+        f"{path}: edit {block.number} was not found letter by letter, and does not replace "
+        "whole lines",
+        next_step="copy whole lines from the file, with their line ends",
+    )
 
 
 def _check(old: str, block: Block, path: str) -> None:
@@ -77,6 +84,14 @@ def _check(old: str, block: Block, path: str) -> None:
             f"{path}: edit {block.number} replaces nothing: `old` is empty",
             next_step='use {"op": "write"} for a new file, or name the text to replace',
         )
+
+
+def _check_elided(old: str, new: str, text: str, label: str) -> None:
+    """Raise if the new text stands for lines of the old one that it leaves out."""
+    if not any(leaves_out(line, ends=False) for line in new.split("\n")):
+        return
+    lines = list(marked(old.split("\n"), new.split("\n")))
+    check_added(lines, set(text.split("\n")), label)
 
 
 def _check_edges(before: str, behind: str, block: Block, label: str) -> None:
@@ -112,18 +127,43 @@ def _line(text: str, at: int) -> int:
     return text.count("\n", 0, at) + 1
 
 
-def _with_ends(text: str, old: str, new: str, at: int) -> str:
-    """`new` with the line ends of the place, if it has others."""
+def _with_ends(text: str, old: str, new: str, at: int, label: str) -> str:
+    """`new` with the line ends of the place, if it has others. Raises EditRefused if the old text
+    has those ends, so that others may be meant.
+    """
     if "\n" not in new:
         return new
-    end = text.find("\n", at)
+    if "\r\n" in new:
+        _check_returns(text, old, new, label)
+        return new
     if "\n" not in old:
-        crlf = text[end - 1 : end] == "\r" if end > 0 else text.endswith("\r\n")
+        end = text.find("\n", at)
+        end = text.rfind("\n") if end < 0 else end
+        crlf = end > 0 and text[end - 1] == "\r"
     else:
-        crlf = old.count("\n") == old.count("\r\n")
-    if crlf and "\r\n" not in new:
-        return new.replace("\n", "\r\n")
-    return new
+        low = at - 1 if text[at - 1 : at] == "\r" else at
+        there = text[low : at + len(old)]
+        crlf = there.count("\n") == there.count("\r\n")
+    if crlf and "\r\n" in old:
+        raise EditRefused(
+            f"{label} ends lines with CRLF in its old text, and not in its new one",
+            next_step="end the lines of both in one way",
+        )
+    if not crlf:
+        return new
+    ended = new.replace("\n", "\r\n")
+    return ended[1:] if old.startswith("\n") and new.startswith("\n") and at else ended
+
+
+def _check_returns(text: str, old: str, new: str, label: str) -> None:
+    """Raise if all lines of the new text end with CRLF, none of the file's, and the old text does
+    not tell.
+    """
+    if "\n" not in old and "\r\n" not in text and new.count("\n") == new.count("\r\n"):
+        raise EditRefused(
+            f"{label} ends lines with CRLF, and the file has none",
+            next_step="end the lines as those of the file",
+        )
 
 
 def _is_foreign(new: str, old: str, first: View, evidence: Evidence) -> bool:

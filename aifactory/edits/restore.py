@@ -21,6 +21,7 @@ from aifactory.errors import EditRefused
 
 _ELIDED = 2  # lines that must go where a line of dots comes, for the dots to stand for them
 _WHITE = " \t\r"
+_UTF16 = ("\udcff\udcfe", "\udcfe\udcff")
 
 
 def restore(old: str, step: Write, path: str, evidence: Evidence) -> str:
@@ -28,10 +29,13 @@ def restore(old: str, step: Write, path: str, evidence: Evidence) -> str:
 
     Raises EditRefused if the answer leaves lines out, or has lost what cannot be restored.
     """
+    if old.startswith(_UTF16) and not step.text.startswith(_UTF16):
+        raise EditRefused(f"{path}: the file is in UTF-16", next_step="leave the file as it is")
     mark = BOM if old.startswith(BOM) or step.text.startswith(BOM) else ""
     before, after = split(old.removeprefix(BOM)), split(step.text.removeprefix(BOM))
     if before == after or not before or not after:
         return mark + step.text.removeprefix(BOM) if after else step.text
+    _check_ends(before, after, path)
     after = _undressed(before, after, path, evidence)
     _check_elided(before, after, path)
     after = _in_own_tabs(before, after)
@@ -46,6 +50,17 @@ def restore(old: str, step: Write, path: str, evidence: Evidence) -> str:
     if not step.exact_end and after and not before[-1].end:
         after[-1] = FileLine(after[-1].text, "")
     return mark + join(after)
+
+
+def _check_ends(before: list[FileLine], after: list[FileLine], path: str) -> None:
+    """Raise if nothing but line ends would change: those of the answer tell little."""
+    if [line.text for line in before] == [line.text for line in after] and any(
+        old.end != new.end for old, new in zip(before[:-1], after[:-1], strict=True)
+    ):
+        raise EditRefused(
+            f"{path}: only line ends differ from the file's; whether that is meant is not clear",
+            next_step="leave the file out if it is to stay, or use edits",
+        )
 
 
 def _undressed(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from aifactory.edits.blocks import Block, Line
+from aifactory.edits.elisions import check_added
 from aifactory.edits.evidence import Evidence
 from aifactory.edits.indentation import NoShift
 from aifactory.edits.likeness import Level
@@ -33,6 +34,7 @@ def splices(block: Block, place: Place, view: View, path: str, evidence: Evidenc
             "are in the file",
             next_step="copy the lines above and below from the file as it is now",
         )
+    check_added(block.lines, view.rows(Level.EXACT), f"{path}: edit {block.number}")
     try:
         style = style_of(block, place, view, path, evidence)
         return [_splice(run, style, block, view, path) for run in _runs(block, place, view, path)]
@@ -96,7 +98,8 @@ def _run(
 
 
 def _splice(run: _Run, style: Style, block: Block, view: View, path: str) -> Splice:
-    texts = [text_in(style, line, view, f"{path}: edit {block.number}") for line in run.added]
+    label = f"{path}: edit {block.number}"
+    texts = [text_in(style, line, view, label) for line in run.added]
     ends = _ends(run, style, block, view, path)
     lines = [FileLine(text, end) for text, end in zip(texts, ends, strict=True)]
     if run.low == 0 and _loses_mark(block, view):

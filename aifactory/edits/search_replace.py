@@ -61,6 +61,7 @@ def _blocks(lines: list[str]) -> Iterator[Found]:
     opener: Fence | None = None
     while at < len(lines):
         if not _SEARCH.fullmatch(lines[at].strip()):
+            _check_outside(lines[at], number)
             at += 1
             continue
         number += 1
@@ -73,6 +74,15 @@ def _blocks(lines: list[str]) -> Iterator[Found]:
         yield Found(path, number, tuple(body), dividers)
         at = after = end + 1
     _check_rest(lines, after, opener, number)
+
+
+def _check_outside(line: str, number: int) -> None:
+    """Raise if a line between blocks is a mark: the text of the block before may hold another."""
+    if number and _REPLACE.fullmatch(line.strip()):
+        raise AnswerUnusable(
+            f"behind block {number} is one more `>>>>>>> REPLACE`; its end is not clear",
+            next_step="choose lines that do not look like the marks of a block",
+        )
 
 
 def _named(lines: list[str], after: int, at: int) -> str | None:

@@ -72,10 +72,19 @@ def _merged(path: str, origin: str, data: bytes, tree: Tree, seen: Seen) -> byte
         raise _stale(path, "has come into being")
     if now is None:
         raise _stale(path, "is gone")
+    if _is_reformed(then, now):
+        raise _stale(path, "has got other line ends or indentation")
     try:
         return encode(merge(decode(then), decode(now), decode(data)), path)
     except Conflict as conflict:
         raise _stale(path, f"has changed in the same lines ({conflict} as you saw it)") from None
+
+
+def _is_reformed(then: bytes, now: bytes) -> bool:
+    """Whether all that has changed is white space around the text of lines."""
+    return [line.strip() for line in then.split(b"\n")] == [
+        line.strip() for line in now.split(b"\n")
+    ]
 
 
 def _stale(path: str, what: str) -> StaleBase:

@@ -35,16 +35,17 @@ def apply(edits: Edits, tree: Tree, *, seen: Seen | None = None) -> dict[str, by
     outcome.check_some(edits, changes)
     outcome.check_modes(edits, tree, changes)
     paths.check_room([path for path, data in changes.items() if data is not None], overlay)
-    if edits.format == "json":
-        for path, data in changes.items():
-            escapes.check_quotes(decode(tree.read(path) or b""), decode(data or b""), path)
+    for path, data in changes.items():
+        before, after = decode(tree.read(path) or b""), decode(data or b"")
+        if edits.format == "json":
+            escapes.check_quotes(before, after, path)
     return changes
 
 
 @bounded()
 def _overlay(steps: list[Step], tree: Tree, seen: Seen) -> Overlay:
     """The tree after all steps. What one shows of the answer's ways helps to read the others."""
-    evidence = Evidence()
+    evidence = Evidence(unprefixed=any(_is_known(step.path, tree) for step in steps))
     try:
         overlay = _after(steps, tree, seen, evidence)
     except AttemptFailed:
@@ -54,6 +55,11 @@ def _overlay(steps: list[Step], tree: Tree, seen: Seen) -> Overlay:
         if not evidence.found:
             return overlay
     return _after(steps, tree, seen, evidence)
+
+
+def _is_known(path: str, tree: Tree) -> bool:
+    """Whether a file has this path, and it has no `a/` or `b/` in front."""
+    return not path.startswith(("a/", "b/")) and tree.read(path) is not None
 
 
 def _after(steps: list[Step], tree: Tree, seen: Seen, evidence: Evidence) -> Overlay:
@@ -104,7 +110,7 @@ def _carry_out(step: Step, overlay: Overlay, tree: Tree, evidence: Evidence) -> 
 def _safe(path: str, overlay: Overlay, evidence: Evidence) -> str:
     """The path that is meant; ScopeViolation if it could lead out of the tree."""
     paths.check(path, overlay)
-    meant = paths.resolve(path, overlay, prefixed=evidence.prefixed)
+    meant = paths.resolve(path, overlay, evidence)
     if meant != path:
         paths.check(meant, overlay)
         evidence.prefixed |= meant == path[2:]
@@ -188,7 +194,8 @@ def _delete(step: Delete, overlay: Overlay, evidence: Evidence) -> None:
 
 def _rename(step: Rename, overlay: Overlay, evidence: Evidence) -> None:
     path = _safe(step.path, overlay, evidence)
-    to = step.to[2:] if path == step.path[2:] and step.to[:2] == step.path[:2] else step.to
+    prefixed = path == step.path[2:] and step.to.startswith(("a/", "b/"))
+    to = step.to[2:] if prefixed else step.to
     paths.check(to, overlay)
     if overlay.read(path) is None:
         raise paths.not_there(path, overlay, "which the answer renames")

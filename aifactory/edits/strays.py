@@ -32,6 +32,8 @@ def in_file_text(
 ) -> list[FileLine]:
     """The lines with the file's characters, where the answer strays from them throughout."""
     strays = [(a, b) for a, b in pairs if before[a].text != after[b].text]
+    if strays and _is_stripped([(before[a].text, after[b].text) for a, b in pairs]):
+        raise margins.uneven(f"{path}: the answer")
     gained = {b: before[a].text for a, b in strays if _gains(before[a].text, after[b].text)}
     true = {b: before[a].text for a, b in strays if _is_slip(before[a].text, after[b].text)}
     trimmed = len(gained) >= _GAINED or (bool(gained) and evidence.trails)
@@ -71,6 +73,14 @@ def _trimmed(text: str, suffix: str) -> str:
 def _gains(true: str, said: str) -> bool:
     """Whether the answer has white space at the end of a line where the file has none."""
     return len(said) > len(true) and said.rstrip(_WHITE) == true.rstrip(_WHITE)
+
+
+def _is_stripped(texts: Sequence[tuple[str, str]]) -> bool:
+    """Whether the answer has lost the white space at the end of every line that has some, beside
+    another change: whoever writes it down again may not see it.
+    """
+    trailing = [(true, said) for true, said in texts if true != true.rstrip(_WHITE)]
+    return bool(trailing) and all(_gains(said, true) for true, said in trailing)
 
 
 def _is_slip(true: str, said: str) -> bool:

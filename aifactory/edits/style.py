@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aifactory.edits import margins
 from aifactory.edits.blocks import Block, Line
 from aifactory.edits.characters import check_lost, holds_odd_bytes, in_characters, learn_all
+from aifactory.edits.escapes import has_entity
 from aifactory.edits.evidence import Evidence
 from aifactory.edits.indentation import (
     SAME,
@@ -67,15 +68,20 @@ def style_of(block: Block, place: Place, view: View, path: str, evidence: Eviden
             f"{path}: edit {block.number} has less white space inside of lines than the file",
             next_step="copy the lines from the file, letter by letter",
         )
+    said = [line.text for line in block.old]
+    if place.level is Level.DRIFT and any(map(has_entity, said)) and not view.has_entities:
+        raise EditRefused(
+            f"{path}: edit {block.number} writes signs of the file as entities of HTML",
+            next_step="write `<`, `>` and `&` as the file does",
+        )
     if place.level >= Level.LOOK:
         learn_all(told, evidence)
     evidence.kept |= {
         kind_of(indent(a.text)) for a, b in told if indent(a.text) == indent(b.text)
     } - {""}
     trimmed = any(_trails(bare(line.text)) and not _trails(true.text) for line, true in pairs)
-    faithful = all(
-        line.text.endswith("\r") == (true.end == "\r\n") for line, true in pairs if true.end
-    )
+    ended = [(line, true) for line, true in pairs if true.end]
+    faithful = all(line.text.endswith("\r") == (true.end == "\r\n") for line, true in ended)
     evidence.exact_bytes |= any(holds_odd_bytes(line.text) for line in block.lines)
     evidence.returns |= any(line.text.endswith("\r") and true.end == "\n" for line, true in pairs)
     evidence.feeds |= any(
@@ -87,7 +93,9 @@ def style_of(block: Block, place: Place, view: View, path: str, evidence: Eviden
         trimmed=trimmed,
         gained=margins.gained([(true.text, line.text) for line, true in pairs]),
         uneven=trimmed and any(_trails(line.text) for line in view.lines),
-        faithful=faithful and not (evidence.returns and "\r\n" not in view.ends),
+        faithful=faithful
+        and bool(ended or not view.ends)
+        and not (evidence.returns and "\r\n" not in view.ends),
         known={line.text: true.text for line, true in pairs if line.mark == "-"},
         unclear=_unclear(told),
         depths=frozenset(indent(line.text) for line, _ in told),

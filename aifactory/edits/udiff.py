@@ -69,7 +69,12 @@ def _check(section: Section, old: str, new: str) -> None:
 def _renamed(section: Section, old: str, new: str) -> list[Step]:
     """The rename; Git names both files in two ways, and they must be the same ones."""
     names = [tidy(unquoted(section.says.get(key, ""))) for key in ("rename from", "rename to")]
-    if names not in (["", ""], [old, new], [f"a/{old}", f"b/{new}"]):
+    if names == ["", ""]:
+        raise AnswerUnusable(
+            f"{new}: the diff names {old} before and {new} after, and does not say that it renames",
+            next_step="name the same file twice, or add `rename from` and `rename to`",
+        )
+    if names not in ([old, new], [f"a/{old}", f"b/{new}"]):
         raise AnswerUnusable(
             f"{new}: the diff names the renamed file in two ways, it seems cut off", next_step=CUT
         )

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from aifactory.edits.effort import spend
+from aifactory.edits.escapes import has_entity
 from aifactory.edits.likeness import KEYS, Level, indent
 from aifactory.edits.text import BOM, FileLine, join, split
 from aifactory.errors import EditRefused
@@ -115,6 +116,11 @@ class View:
     def headings(self) -> list[int]:
         """The rows, at first, of lines that begin a unit."""
         return [at for at, line in enumerate(self.lines) if HEADING.match(line.text)]
+
+    @cached_property
+    def has_entities(self) -> bool:
+        """Whether the file has entities of HTML."""
+        return any(has_entity(line.text) for line in self.lines)
 
     @property
     def text(self) -> str:

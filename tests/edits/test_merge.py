@@ -50,3 +50,10 @@ def test_other_line_ends_of_one_side_are_not_mixed_with_new_lines_of_the_other()
     with pytest.raises(Conflict, match="lines 1 to 2"):
         merge("a\nb\n", "a\r\nb\r\n", "a\nb\nc\n")
     assert merge("a\r\nb\n", "A\r\nb\n", "a\r\nb\nc\n") == "A\r\nb\nc\n"
+
+
+def test_a_line_inserted_beside_lines_that_go_is_a_conflict() -> None:
+    base, without = "a\nb\nc\nd\n", "a\nd\n"
+    with pytest.raises(Conflict):
+        merge(base, "a\nX\nb\nc\nd\n", without)
+    assert merge(base, "a\nb\nX\nc\nd\n", "a\nB\nc\nd\n") == "a\nB\nX\nc\nd\n"

@@ -87,7 +87,9 @@ def test_line_ends_that_the_answer_tells_apart_are_meant() -> None:
 
 def test_line_ends_of_a_replaced_text() -> None:
     file = "a\r\nb\r\nc\r\n"
-    assert _result(_json("b\r\n", "b\nnew\n"), file) == "a\r\nb\r\nnew\r\nc\r\n"
+    assert _result(_json("\nb", "\nb\nnew"), file) == "a\r\nb\r\nnew\r\nc\r\n"
+    with pytest.raises(EditRefused, match="ends lines with CRLF in its old text"):
+        _result(_json("b\r\n", "b\nnew\n"), file)
     assert _result(_json("b\r\n", "b\r\nnew\n"), file) == "a\r\nb\r\nnew\nc\r\n"
 
 
