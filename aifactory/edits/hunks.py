@@ -72,6 +72,8 @@ def read_hunk(
         raise AnswerUnusable(
             f"hunk {number} neither removes nor adds a line", next_step="give the diff again"
         )
+    if left.short and body[-1].mark != " ":
+        raise _cut_off(left, number)
     if opener is None and behind > last:
         _check_complete(body, left, number, lines, counts)
     block = Block(
@@ -161,7 +163,11 @@ def _check_complete(
     complete = tail == [" ", " ", " "] and ended
     if complete and not counts and max(left.old, left.new) <= _LOST:
         return
-    raise AnswerUnusable(
+    raise _cut_off(left, number)
+
+
+def _cut_off(left: _Left, number: int) -> AnswerUnusable:
+    return AnswerUnusable(
         f"hunk {number} seems cut off: {max(left.old, 0)} old and {max(left.new, 0)} new lines "
         "of its header are missing, or its last line has no end",
         next_step="give the whole diff again, with right counts in `@@ -a,b +c,d @@`",
