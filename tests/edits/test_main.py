@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,6 +47,12 @@ def test_requests_are_answered_in_order() -> None:
     assert "\n" not in cut["reason"]
     assert broken["status"] == "error"
     assert refused["files"] == broken["files"] == {}
+
+
+def test_the_example_of_the_docs_is_true() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "answers.md").read_text()
+    request, reply = re.findall(r"^```json\n(.*)\n```$", page, re.MULTILINE)
+    assert _talk(request) == [json.loads(reply)]
 
 
 def test_another_format_is_not_supported() -> None:
