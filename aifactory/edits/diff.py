@@ -45,8 +45,8 @@ def common_runs(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[Run]:
         end = high, right
         while low < high and left < right and old[high - 1] == new[right - 1]:
             high, right = high - 1, right - 1
-        runs.append(Run(start[0], start[1], low - start[0]))
-        runs.append(Run(high, right, end[0] - high))
+        runs += [Run(*start, low - start[0])] if low > start[0] else []
+        runs += [Run(high, right, end[0] - high)] if high < end[0] else []
         if low == high or left == right:
             continue
         looks -= high - low + right - left

@@ -18,7 +18,7 @@ _SLACK = 8  # lines that may have come in between
 _GAPS = 20  # places where a block may leave lines out
 _TRIES = 20
 _SIMILAR = 0.75
-_STEPS = 20  # of effort, to try a line in a place
+_STEPS = 40  # of effort, to try a line in a place
 
 
 def find(block: Block, view: View) -> list[Rows]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import islice
 
 from aifactory.edits.tree import Tree
@@ -65,6 +66,7 @@ def _texts(path: str, tree: Tree) -> list[bytes]:
     return [tree.read(other) or b"" for other in islice(alike, _MANY)]
 
 
+@lru_cache(maxsize=10_000)
 def _ending(path: str) -> str:
     """The extension of a name, the same one for all of a family."""
     name = path.rpartition("/")[2]

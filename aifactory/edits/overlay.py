@@ -13,6 +13,7 @@ class Overlay:
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
         self._changes: dict[str, bytes | None] = {}
+        self._known: list[str] | None = None
         self.origins: dict[str, str] = {}
         """Where renamed files come from."""
 
@@ -25,11 +26,14 @@ class Overlay:
         return self._tree.symlink(path)
 
     def paths(self) -> Iterable[str]:
-        known = dict.fromkeys([*self._tree.paths(), *self._changes])
-        return [path for path in known if self._changes.get(path, b"") is not None]
+        if self._known is None:
+            known = dict.fromkeys([*self._tree.paths(), *self._changes])
+            self._known = [p for p in known if self._changes.get(p, b"") is not None]
+        return self._known
 
     def put(self, path: str, data: bytes | None) -> None:
         self._changes[path] = data
+        self._known = None
 
     def rename(self, path: str, to: str) -> None:
         self.put(to, self.read(path))

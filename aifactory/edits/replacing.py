@@ -13,7 +13,7 @@ from aifactory.edits.style import kind_of
 from aifactory.edits.view import View
 from aifactory.errors import EditRefused
 
-_LETTERS = 256  # that are searched through and copied in a step of effort
+_LETTERS = 200  # that are searched through and copied in a step of effort
 
 
 def replaced(text: str, block: Block, path: str, evidence: Evidence, first: View) -> str | None:

@@ -38,8 +38,9 @@ def restore(old: str, step: Write, path: str, evidence: Evidence) -> str:
     _check_ends(before, after, path)
     after = _undressed(before, after, path, evidence)
     _check_elided(before, after, path)
-    after = _in_own_tabs(before, after)
-    _check_form(before, after, path)
+    words = _same_words(before, after)
+    after = _in_own_tabs(before, after, words)
+    _check_form(before, after, words, path)
     pairs = _alike(before, after)
     if evidence.plain or not len(pairs) == len(before) == len(after):
         after = in_file_text(before, after, pairs, View(join(before), path), path, evidence)
@@ -141,14 +142,14 @@ def _is_body(texts: list[str], at: int, there: set[str]) -> bool:
     return texts[at].strip() == "..." and above.rstrip().endswith(":") and above not in there
 
 
-def _check_form(before: list[FileLine], after: list[FileLine], path: str) -> None:
+def _check_form(before: list[FileLine], after: list[FileLine], words: Pairs, path: str) -> None:
     """Raise if all tabs have become spaces, or spaces tabs, or signs entities of HTML, beside
     another change: the form of the answer as likely as a part of the change.
     """
     old, new = ([line.text for line in lines] for lines in (before, after))
     if _is_reindented(old, new):
         return
-    pairs = [(indent(after[b].text), indent(before[a].text)) for a, b in _same_words(before, after)]
+    pairs = [(indent(after[b].text), indent(before[a].text)) for a, b in words]
     if any(_is_turned(pairs, tabs) for tabs in (True, False)):
         what = "tabs and spaces at the start of lines are not those of the file"
     elif as_entities("\n".join(new)) and not as_entities("\n".join(old)):
@@ -161,12 +162,11 @@ def _check_form(before: list[FileLine], after: list[FileLine], path: str) -> Non
     )
 
 
-def _in_own_tabs(before: list[FileLine], after: list[FileLine]) -> list[FileLine]:
+def _in_own_tabs(before: list[FileLine], after: list[FileLine], words: Pairs) -> list[FileLine]:
     """The lines that stay with the file's tabs or spaces, if the answer has turned the ones into
     the others there, and has lines to be added as the file would have them.
     """
-    pairs = _same_words(before, after)
-    true = {b: indent(before[a].text) for a, b in pairs}
+    true = {b: indent(before[a].text) for a, b in words}
     shift = converted([Pair(indent(after[b].text), white) for b, white in true.items()])
     if shift is None:
         return after
