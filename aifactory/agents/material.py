@@ -6,7 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from aifactory import edits
 from aifactory.agents.base import Job
+from aifactory.edits import Edits, Tree
+from aifactory.errors import EditRefused
 from aifactory.leaks import is_secret_file
 from aifactory.model import Task, sha256
 from aifactory.paths import match, wild
@@ -36,6 +39,21 @@ def variables(job: Job, settings: Settings) -> dict[str, Any]:
         "paths": paths[:LISTED],
         "paths_left_out": max(0, len(paths) - LISTED),
     }
+
+
+def applied(answer: Edits, tree: Tree) -> dict[str, bytes | None]:
+    """`edits.apply` for a model, which is not told what it met in a file that it is not shown."""
+    try:
+        return edits.apply(answer, tree)
+    except EditRefused:
+        secret = next(filter(is_secret_file, answer.paths), None)
+        if secret is None:
+            raise
+        raise EditRefused(
+            f"{secret}: the answer cannot be carried out, and no model is shown what is in this "
+            "file",
+            next_step="leave the file out, or give its full new text",
+        ) from None
 
 
 def inputs(task: Task) -> str:

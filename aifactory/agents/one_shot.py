@@ -8,7 +8,7 @@ from typing import Any
 
 from aifactory import edits
 from aifactory.agents.base import FileAgent, Job, Question, Turn
-from aifactory.agents.material import variables
+from aifactory.agents.material import applied, variables
 from aifactory.agents.trimming import Material, Messages, fitting
 from aifactory.model import Answer, Change, Proposal, sha256
 from aifactory.prompts import Prompt, fence
@@ -21,7 +21,7 @@ class OneShot(FileAgent):
         parsed = edits.parse(
             answer.text, finish_reason=answer.finish_reason, format=self.prompt.settings.answer
         )
-        changed = edits.apply(edits.expecting(parsed, job.task.files, job.tree), job.tree)
+        changed = applied(edits.expecting(parsed, job.task.files, job.tree), job.tree)
         return Proposal(
             task_id=job.task.task_id,
             attempt=job.attempt,

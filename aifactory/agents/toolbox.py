@@ -10,6 +10,7 @@ from typing import Any
 from aifactory import edits
 from aifactory.agents.bench import Bench
 from aifactory.agents.draft import Draft
+from aifactory.agents.material import applied
 from aifactory.agents.servers import Servers
 from aifactory.errors import AnswerUnusable, ScopeViolation
 from aifactory.gate.execution import OPERATORS, outcome
@@ -100,7 +101,7 @@ class Toolbox:
         if old is not None:
             wanted = {"op": "replace", "path": path, "old": old, "new": new}
         parsed = edits.parse(json.dumps({"edits": [wanted]}), format="json")
-        changed = edits.apply(parsed, self._draft)
+        changed = applied(parsed, self._draft)
         for name in changed:
             for globs in self._scopes:
                 if not match(globs, name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import closing
 
@@ -9,7 +10,7 @@ import pytest
 
 from aifactory import edits, git
 from aifactory.agents import FakeWays, OneShot, Question, Turn
-from aifactory.errors import AnswerUnusable
+from aifactory.errors import AnswerUnusable, EditRefused
 from aifactory.layout import Layout
 from aifactory.model import Proposal, Task, sha256
 from aifactory.prompts import Prompts
@@ -123,3 +124,28 @@ def test_the_prompt_shows_an_answer_in_the_format_that_the_agent_asks_for(
     assert shown.format == ("whole" if answer == "auto" else answer)
     assert changed["src/example.py"] and changed["src/example.py"] != files["src/example.py"]
     assert ("are read as well" in told) is (answer == "auto")
+
+
+SECRET = "HOST=here\nPASSWORD=hunter2-of-ours\n"
+
+
+@pytest.mark.parametrize("path", [".env", "./.env", ".ENV", "a/.env"])
+def test_a_refusal_tells_nothing_of_a_file_that_no_model_is_shown(
+    make_checkout: Callable[..., Checkout], path: str
+) -> None:
+    checkout = make_checkout(files={".env": SECRET, "app.py": "A = 1\n"})
+    block = "<<<<<<< SEARCH\nHOST=there\nPASSWORD=x\n=======\nHOST=b\n>>>>>>> REPLACE"
+    renamed = [
+        {"op": "rename", "path": path, "to": "app.txt"},
+        {"op": "replace", "path": "app.txt", "old": "PASSWORD=x\n", "new": ""},
+    ]
+    for answer in (f"{path}\n```\n{block}\n```\n", json.dumps({"edits": renamed})):
+        with closing(git.discover(checkout.root)) as repository:
+            prompt = Prompts(Layout(repository.root, repository.git_dir)).load("coder")
+            job = FakeWays([answer]).job(
+                Task(task_id="t1", description="d"), GitTree(repository, "HEAD")
+            )
+            with pytest.raises(EditRefused) as refusal:
+                OneShot(prompt).propose(job)
+        told = refusal.value.message + refusal.value.evidence + refusal.value.next_step
+        assert ".env" in told.casefold() and "hunter2" not in told

@@ -128,6 +128,16 @@ def test_an_edit_that_has_no_place_is_told_with_the_true_lines(checkout: Checkou
     assert "; next: " in told and "    1 | A = 1" in told.splitlines()
 
 
+def test_an_edit_of_a_file_that_no_model_is_shown_tells_nothing_of_it(checkout: Checkout) -> None:
+    checkout.commit({".env": "PASSWORD=hunter2-of-ours\n"})
+    drop(checkout, "t1", assignee="engineer", files=["a.py", ".env"])
+    probe = calling("edit", path=".env", old="PASSWORD=x", new="PASSWORD=y")
+    with opened(checkout, [probe, EDIT, DONE]) as house:
+        house.work()
+        (told, _) = results(house)
+    assert "no model is shown what is in this file" in told and "hunter2" not in told
+
+
 def test_arguments_that_are_cut_off_are_told_and_not_sent_back(checkout: Checkout) -> None:
     cut = {"id": "x", "type": "function", "function": {"name": "edit", "arguments": '{"path": "a'}}
     drop(checkout, "t1", assignee="engineer", files=["a.py"])
