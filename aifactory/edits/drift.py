@@ -200,7 +200,8 @@ def _is_close(block: Block, keys: list[str], rows: Rows) -> bool:
     return all(
         _is_near(keys[above:below], found[below] - found[above], low == high)
         for low, high in _changes(block)
-        for above, below in _pairs(sorted({*sure, *_beside(found, low, high)}), low, high)
+        for lines in (sure, sorted({*sure, *_beside(found, low, high)}))
+        for above, below in _pairs(lines, low, high)
     )
 
 

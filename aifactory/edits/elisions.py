@@ -27,6 +27,11 @@ _SAYS = re.compile(
     r")[^\w\n]*",
     re.IGNORECASE,
 )
+_EXISTING = re.compile(
+    rf"\s*+(?:{_MARKS}|\{{/\*)++\s*+[\[(<]?(?:\.\.\.+|\u2026)\s*(?:the )?"
+    r"(?:rest|existing|remaining|unchanged|previous) (?:of |code|lines?|content|methods?|imports?)",
+    re.IGNORECASE,
+)
 _SPREAD = re.compile(r"\s*\.\.\.\w+(?:[^\w\s]|\s*$|.*[,;(<\[{=])")  # of JavaScript
 _WORDS = (
     r"rest|existing|unchanged|same|remain\w*|previous|omitted|other|more|code|before|above|"
@@ -56,18 +61,21 @@ def leaves_out(text: str, ends: bool) -> bool:
     return len(text) < _LONG and (elides(text) or bool(says.fullmatch(text)))
 
 
+def _says_so(text: str) -> bool:
+    return len(text) < _LONG and _EXISTING.match(text) is not None
+
+
 def check_added(lines: Sequence[Line], known: Collection[str], label: str) -> None:
-    """Raise EditRefused if lines of a block are removed, and one that is added, and none of the
-    `known` ones of the file, stands for lines that are left out.
+    """Raise EditRefused if a line that a block adds, and none of the `known` ones of the file,
+    stands for lines that are left out: by its words, or because others are removed.
     """
-    if sum(line.mark == "-" for line in lines) < _ELIDED:
-        return
+    gone = sum(line.mark == "-" for line in lines)
     for above, line in pairwise([Line(" ", ""), *lines]):
         body = line.text.strip() == "..." and above.text.rstrip().endswith(":")
         new = line.mark == "+" and line.text not in known and not body
-        if new and leaves_out(line.text, ends=False):
+        if new and (leaves_out(line.text, ends=False) if gone >= _ELIDED else _says_so(line.text)):
             raise EditRefused(
-                f"{label} has {line.text.strip()[:80]!r} in place of lines that it removes",
+                f"{label} has {line.text.strip()[:80]!r} in place of lines",
                 next_step="give every line that is to stay",
             )
 

@@ -32,6 +32,8 @@ def text_of(step: Write, path: str, tree: Tree, evidence: Evidence) -> str:
 
 def _indented_as_kin(text: str, path: str, tree: Tree, shift: Shift | None) -> str:
     """The text of a new file, with the tabs or spaces that the other files of its kind have."""
+    if kin.needs_tabs(path):
+        return text
     if shift is None:
         strays = kin.strays(text, path, tree)
     else:

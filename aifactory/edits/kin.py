@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from itertools import islice
 
@@ -18,6 +19,13 @@ _FAMILIES = (
     ("yml", "yaml"),
 )
 """Extensions of files that are written alike."""
+
+_MAKEFILE = re.compile(r"(?:^|/)(?:GNU)?[Mm]akefile[^/]*$|\.mk$")
+
+
+def needs_tabs(path: str) -> bool:
+    """Whether the file means something else with spaces for its tabs."""
+    return _MAKEFILE.search(path) is not None
 
 
 def ends_in_crlf(path: str, tree: Tree) -> bool:

@@ -166,7 +166,8 @@ def _is_slip(path: str, other: str) -> bool:
     spend(_STEPS_A_NAME)
     letters, others = Counter(path), Counter(other)
     differ = list(((letters - others) + (others - letters)).elements())
-    return len(differ) <= _SLIP and not all(char.isdigit() for char in differ)
+    numbers = bool(differ) and all(char.isdigit() for char in differ)
+    return len(differ) <= _SLIP and not numbers
 
 
 def _is_changed(text: str, data: bytes, least: float = _RELATED) -> bool:

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from aifactory.edits import margins
 from aifactory.edits.blocks import Write
+from aifactory.edits.characters import holds_odd_bytes
 from aifactory.edits.diff import changes, common_runs
 from aifactory.edits.elisions import leaves_out
 from aifactory.edits.escapes import as_entities, unescaped
@@ -20,6 +21,7 @@ from aifactory.edits.view import View
 from aifactory.errors import EditRefused
 
 _ELIDED = 2  # lines that must go where a line of dots comes, for the dots to stand for them
+_MIXED = 2
 _WHITE = " \t\r"
 _UTF16 = ("\udcff\udcfe", "\udcfe\udcff")
 
@@ -42,7 +44,8 @@ def restore(old: str, step: Write, path: str, evidence: Evidence) -> str:
     after = _in_own_tabs(before, after, words)
     _check_form(before, after, words, path)
     pairs = _alike(before, after)
-    if evidence.plain or not len(pairs) == len(before) == len(after):
+    alone = len(pairs) == len(before) == len(after) and _is_one_change(before, after)
+    if evidence.plain or not alone:
         after = in_file_text(before, after, pairs, View(join(before), path), path, evidence)
     else:
         after = [_composed(before[a], after[b]) for a, b in pairs]
@@ -88,6 +91,12 @@ def _unnumbered(said: list[str], known: set[str], path: str, evidence: Evidence)
     if not evidence.numbered:
         raise margins.numbered(path)
     return margins.without_numbers(said)
+
+
+def _is_one_change(before: list[FileLine], after: list[FileLine]) -> bool:
+    """Whether lines that differ in characters only all have bytes of an older encoding, or none."""
+    differ = [old.text for old, new in zip(before, after, strict=True) if old.text != new.text]
+    return len({holds_odd_bytes(text) for text in differ}) < _MIXED
 
 
 def _composed(true: FileLine, said: FileLine) -> FileLine:

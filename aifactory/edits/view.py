@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from aifactory.edits.effort import spend
 from aifactory.edits.escapes import has_entity
+from aifactory.edits.kin import needs_tabs
 from aifactory.edits.likeness import KEYS, Level, indent
 from aifactory.edits.text import BOM, FileLine, join, split
 from aifactory.errors import EditRefused
@@ -43,6 +44,7 @@ class View:
     def __init__(self, text: str, path: str = "") -> None:
         self.prose = bool(_PROSE.search(path))
         """Whether the file is one for people, who write typographic characters."""
+        self.needs_tabs = needs_tabs(path)
         self._text = text
         self._plain = text.isascii()
         self._first: View | None = None

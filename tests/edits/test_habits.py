@@ -293,5 +293,7 @@ def test_a_slip_in_a_short_name_is_seen_where_the_text_is_the_same() -> None:
     with pytest.raises(EditRefused, match=r"i18n/en\.js is nearly the same"):
         outcome(whole(FILE, "i18n/eo.js"), files)
     assert outcome(whole(CHANGED, "v2.py"), {"v1.py": FILE})  # numbers are meant
+    with pytest.raises(EditRefused, match=r"state\.py is nearly the same"):
+        outcome(whole(CHANGED, "satte.py"), {"state.py": FILE})
     with pytest.raises(EditRefused, match=r"v1\.py is nearly the same"):
         outcome(whole(CHANGED, "vi.py"), {"v1.py": FILE})
