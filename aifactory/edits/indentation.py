@@ -42,43 +42,59 @@ def shift_of(
     a diff, the shift must give every one of the `added` indentations one that is `known` in the
     file, and no other may. Raises NoShift.
     """
-    if not added or all(pair.said == pair.true for pair in [*removed, *kept]):
+    pairs = [*removed, *kept]
+    if not added or all(pair.said == pair.true for pair in pairs):
         return SAME
-    if [pair.said for pair in [*removed, *kept]] == [""] and (kept or len(added) > 1):
-        raise NoShift  # the beginning of a text may have been stripped, and nothing else
-    if len(added) > 1 and not any([*added, *(pair.said for pair in [*removed, *kept])]):
-        raise NoShift  # all of the block has lost its indentation, steps inside of it as well
-    if turned := converted([*removed, *kept]):
+    if _is_flat(pairs, kept, added):
+        raise NoShift
+    if turned := converted(pairs):
         if any(said in known and shifted(said, turned) != said for said in added):
             raise NoShift  # the file has tabs and spaces, the line may be right as it is
         return turned
-    pairs = [*removed, *kept]
     added, witnesses = list(dict.fromkeys(added)), _witnesses(pairs)
     if any(map(_is_turned, pairs)) and any(witnesses.get(said) != {said} for said in added if said):
         raise NoShift
-    by_kept, by_removed = _majority(kept), _majority(removed)
+    shift = _agreed(removed, kept, added) or _fitting(removed, kept, added, known)
+    if not all(_is_likely(said, shift, known, witnesses) for said in added):
+        raise NoShift
+    return shift
+
+
+def _is_flat(pairs: list[Pair], kept: list[Pair], added: list[str]) -> bool:
+    """Whether the beginning of a text may have been stripped and nothing else, or all of the block
+    has lost its indentation, and steps inside of it as well.
+    """
+    stripped = [pair.said for pair in pairs] == [""] and (bool(kept) or len(added) > 1)
+    return stripped or (len(added) > 1 and not any([*added, *(pair.said for pair in pairs)]))
+
+
+def _agreed(removed: list[Pair], kept: list[Pair], added: list[str]) -> Shift | None:
+    """The shift that the lines witness together, None if they leave it open. Raises NoShift if
+    most witness it, and some do not.
+    """
     if removed and all(pair.said == pair.true for pair in removed):
-        if not all(_is_likely(said, SAME, known, witnesses) for said in added):
-            raise NoShift
         return SAME
+    by_kept, by_removed = _majority(kept), _majority(removed)
     agreed = by_removed if not kept or by_kept == by_removed else None
     if by_removed and _explains(by_removed, kept):
         agreed = by_removed
     if not removed:
         agreed = by_kept
-    if agreed and not all(_is_likely(said, agreed, known, witnesses) for said in added):
-        raise NoShift
-    if agreed not in (None, SAME) and not all(shifted(p.said, agreed) == p.true for p in pairs):
-        raise NoShift
-    if agreed not in (None, SAME) and not removed and _is_level(added, kept):
-        raise NoShift
-    if agreed and (len(agreed.text) > 1 or _is_certain(agreed, removed, kept)):
+    if agreed is None or agreed == SAME:
         return agreed
-    possible = dict.fromkeys([SAME, *filter(None, (by_kept, by_removed))])
+    explained = all(shifted(pair.said, agreed) == pair.true for pair in [*removed, *kept])
+    if not explained or (not removed and _is_level(added, kept)):
+        raise NoShift
+    return agreed if len(agreed.text) > 1 or _is_certain(agreed, removed, kept) else None
+
+
+def _fitting(
+    removed: list[Pair], kept: list[Pair], added: list[str], known: Collection[str]
+) -> Shift:
+    """The only possible shift to indentations that the file knows. Raises NoShift."""
+    possible = dict.fromkeys([SAME, *filter(None, (_majority(kept), _majority(removed)))])
     fitting = [s for s in possible if all(shifted(said, s) in known for said in added)]
-    if len(fitting) != 1 or not all(
-        _is_likely(said, fitting[0], known, witnesses) for said in added
-    ):
+    if len(fitting) != 1:
         raise NoShift
     return fitting[0]
 

@@ -57,51 +57,72 @@ def style_of(block: Block, place: Place, view: View, path: str, evidence: Eviden
         if row is not None
     ]
     told = [(line, true) for line, true in pairs if line.text.strip(_WHITE)]
-    if place.level >= Level.LOOK and _is_idle(block):
-        raise EditRefused(
-            f"{path}: edit {block.number} removes and adds the same line, and its characters are "
-            "not those of the file",
-            next_step="copy the lines from the file, letter by letter",
-        )
-    if place.level is Level.DRIFT and any(_is_squeezed(a.text, b.text) for a, b in told):
-        raise EditRefused(
-            f"{path}: edit {block.number} has less white space inside of lines than the file",
-            next_step="copy the lines from the file, letter by letter",
-        )
-    said = [line.text for line in block.old]
-    if place.level is Level.DRIFT and any(map(has_entity, said)) and not view.has_entities:
-        raise EditRefused(
-            f"{path}: edit {block.number} writes signs of the file as entities of HTML",
-            next_step="write `<`, `>` and `&` as the file does",
-        )
+    _check(block, place, told, view, path)
     if place.level >= Level.LOOK:
         learn_all(told, evidence)
-    evidence.kept |= {
-        kind_of(indent(a.text)) for a, b in told if indent(a.text) == indent(b.text)
-    } - {""}
     trimmed = any(_trails(bare(line.text)) and not _trails(true.text) for line, true in pairs)
-    ended = [(line, true) for line, true in pairs if true.end]
-    faithful = all(line.text.endswith("\r") == (true.end == "\r\n") for line, true in ended)
-    evidence.exact_bytes |= any(holds_odd_bytes(line.text) for line in block.lines)
-    evidence.returns |= any(line.text.endswith("\r") and true.end == "\n" for line, true in pairs)
-    evidence.feeds |= any(
-        not line.text.endswith("\r") and true.end == "\r\n" for line, true in told
-    )
+    _learn(block, pairs, told, evidence)
     evidence.trails |= trimmed
     return Style(
         shift=_shift(block, told, view, evidence) if place.level >= Level.INDENT else SAME,
         trimmed=trimmed,
         gained=margins.gained([(true.text, line.text) for line, true in pairs]),
         uneven=trimmed and any(_trails(line.text) for line in view.lines),
-        faithful=faithful
-        and bool(ended or not view.ends)
-        and not (evidence.returns and "\r\n" not in view.ends),
+        faithful=_is_faithful(pairs, view, evidence),
         known={line.text: true.text for line, true in pairs if line.mark == "-"},
         unclear=_unclear(told),
         depths=frozenset(indent(line.text) for line, _ in told),
         spaced=not any(line.text.startswith("\t") for line in block.lines),
         evidence=evidence,
     )
+
+
+def _check(block: Block, place: Place, told: _Told, view: View, path: str) -> None:
+    """Raise EditRefused if the lines that were found differ from the file's in a way that those to
+    be added may share.
+    """
+    label = f"{path}: edit {block.number}"
+    if place.level >= Level.LOOK and _is_idle(block):
+        raise EditRefused(
+            f"{label} removes and adds the same line, and its characters are not those of the file",
+            next_step="copy the lines from the file, letter by letter",
+        )
+    if place.level is not Level.DRIFT:
+        return
+    if any(_is_squeezed(line.text, true.text) for line, true in told):
+        raise EditRefused(
+            f"{label} has less white space inside of lines than the file",
+            next_step="copy the lines from the file, letter by letter",
+        )
+    if any(has_entity(line.text) for line in block.old) and not view.has_entities:
+        raise EditRefused(
+            f"{label} writes signs of the file as entities of HTML",
+            next_step="write `<`, `>` and `&` as the file does",
+        )
+
+
+def _learn(block: Block, pairs: _Told, told: _Told, evidence: Evidence) -> None:
+    """Note what the lines that were found show of all that the answer writes."""
+    kept = {kind_of(indent(a.text)) for a, b in told if indent(a.text) == indent(b.text)}
+    evidence.kept |= kept - {""}
+    evidence.exact_bytes |= any(holds_odd_bytes(line.text) for line in block.lines)
+    evidence.returns |= any(_returns(line) and true.end == "\n" for line, true in pairs)
+    evidence.feeds |= any(not _returns(line) and true.end == "\r\n" for line, true in told)
+
+
+def _returns(line: Line) -> bool:
+    return line.text.endswith("\r")
+
+
+def _is_faithful(pairs: _Told, view: View, evidence: Evidence) -> bool:
+    """Whether the answer has the file's line ends in every line that was found, and one was; or the
+    file has none.
+    """
+    ended = [(line, true) for line, true in pairs if true.end]
+    if evidence.returns and "\r\n" not in view.ends:
+        return False
+    same = all(_returns(line) == (true.end == "\r\n") for line, true in ended)
+    return same and bool(ended or not view.ends)
 
 
 def kind_of(white: str) -> str:
