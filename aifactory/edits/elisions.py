@@ -61,7 +61,8 @@ def leaves_out(text: str, ends: bool) -> bool:
     return len(text) < _LONG and (elides(text) or bool(says.fullmatch(text)))
 
 
-def _says_so(text: str) -> bool:
+def says_so(text: str) -> bool:
+    """Whether a comment says in words that it stands for code: `# ... rest of the code ...`."""
     return len(text) < _LONG and _EXISTING.match(text) is not None
 
 
@@ -73,7 +74,7 @@ def check_added(lines: Sequence[Line], known: Collection[str], label: str) -> No
     for above, line in pairwise([Line(" ", ""), *lines]):
         body = line.text.strip() == "..." and above.text.rstrip().endswith(":")
         new = line.mark == "+" and line.text not in known and not body
-        if new and (leaves_out(line.text, ends=False) if gone >= _ELIDED else _says_so(line.text)):
+        if new and (leaves_out(line.text, ends=False) if gone >= _ELIDED else says_so(line.text)):
             raise EditRefused(
                 f"{label} has {line.text.strip()[:80]!r} in place of lines",
                 next_step="give every line that is to stay",

@@ -10,7 +10,7 @@ from aifactory.edits import margins
 from aifactory.edits.blocks import Write
 from aifactory.edits.characters import holds_odd_bytes
 from aifactory.edits.diff import changes, common_runs
-from aifactory.edits.elisions import leaves_out
+from aifactory.edits.elisions import leaves_out, says_so
 from aifactory.edits.escapes import as_entities, unescaped
 from aifactory.edits.evidence import Evidence
 from aifactory.edits.indentation import Pair, converted, shifted
@@ -137,7 +137,7 @@ def _check_elided(before: list[FileLine], after: list[FileLine], path: str) -> N
     gone = [change for change in found if change.old_to - change.old_from >= _ELIDED]
     instead = {at for change in gone for at in range(change.new_from, change.new_to)}
     for at in dots:
-        if at in instead:
+        if at in instead or (texts[at] not in there and says_so(texts[at])):
             raise EditRefused(
                 f"{path}: line {at + 1} of the answer, {texts[at].strip()[:80]!r}, stands "
                 "for lines that are left out",

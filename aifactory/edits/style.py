@@ -192,7 +192,7 @@ def _check_depth(said: str, style: Style, view: View) -> None:
     to a column with spaces, of which some may be tabs.
     """
     shift = style.evidence.tabs if style.shift == SAME else style.shift
-    if shift is None or not shift.size or not said or view.needs_tabs:
+    if shift is None or not shift.size or not said or (view.needs_tabs and "\t" in said):
         return
     spaces = {depth for depth in view.depths if "\t" not in depth and len(depth) >= shift.size}
     if spaces and "\t" in "".join(view.depths) and said not in style.depths:
@@ -214,7 +214,9 @@ def _in_tabs(text: str, style: Style, view: View) -> str:
     white = next((white for white in ("\t", "  ") if white in said), "")
     told = any(white in depth for depth in style.depths)
     other = "  " if white == "\t" else "\t"
-    if not white or not text.strip(_WHITE) or other in style.evidence.kept or view.needs_tabs:
+    if not white or not text.strip(_WHITE) or other in style.evidence.kept:
+        return text
+    if white == "\t" and view.needs_tabs:
         return text
     if style.spaced and said not in style.depths and view.writes_otherwise(said):
         raise NoShift
