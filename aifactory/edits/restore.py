@@ -17,7 +17,7 @@ from aifactory.edits.indentation import Pair, converted, shifted
 from aifactory.edits.likeness import fold, fold_bytes, indent, is_decomposed, with_two_dashes
 from aifactory.edits.strays import Pairs, in_file_text
 from aifactory.edits.text import BOM, FileLine, end_between, join, split
-from aifactory.edits.view import View
+from aifactory.edits.view import View, is_prose
 from aifactory.errors import EditRefused
 
 _ELIDED = 2  # lines that must go where a line of dots comes, for the dots to stand for them
@@ -137,7 +137,8 @@ def _check_elided(before: list[FileLine], after: list[FileLine], path: str) -> N
     gone = [change for change in found if change.old_to - change.old_from >= _ELIDED]
     instead = {at for change in gone for at in range(change.new_from, change.new_to)}
     for at in dots:
-        if at in instead or (texts[at] not in there and says_so(texts[at])):
+        elsewhere = bool(gone) and at != last and not is_prose(path)
+        if at in instead or (texts[at] not in there and (elsewhere or says_so(texts[at]))):
             raise EditRefused(
                 f"{path}: line {at + 1} of the answer, {texts[at].strip()[:80]!r}, stands "
                 "for lines that are left out",

@@ -38,12 +38,16 @@ class Splice(NamedTuple):
     lines: tuple[FileLine, ...]
 
 
+def is_prose(path: str) -> bool:
+    """Whether the file is one for people, who write typographic characters, and dots."""
+    return _PROSE.search(path) is not None
+
+
 class View:
     """Lines of a file that blocks are applied to, with what each level makes of them."""
 
     def __init__(self, text: str, path: str = "") -> None:
-        self.prose = bool(_PROSE.search(path))
-        """Whether the file is one for people, who write typographic characters."""
+        self.prose = is_prose(path)
         self.needs_tabs = needs_tabs(path)
         self._text = text
         self._plain = text.isascii()
