@@ -9,6 +9,8 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import NamedTuple
 
+from aifactory.edits.blocks import Line
+
 _SMALL = 40_000  # cells (lines by lines) up to which the thorough comparison is affordable
 _MOST_STEPS = 10_000_000  # that the thorough comparisons of two texts may take
 _ROUNDS = 8  # times that each line may be looked at, on average, in search of unique ones
@@ -119,3 +121,14 @@ def _unique(items: Sequence[Hashable], low: int, high: int) -> dict[Hashable, in
             twice.add(items[at])
         places[items[at]] = at
     return {item: at for item, at in places.items() if item not in twice}
+
+
+def marked(old: list[str], new: list[str]) -> Iterator[Line]:
+    """Old and new text as one list of kept, removed and added lines."""
+    at = 0
+    for change in changes(old, new):
+        yield from (Line(" ", text) for text in old[at : change.old_from])
+        yield from (Line("-", text) for text in old[change.old_from : change.old_to])
+        yield from (Line("+", text) for text in new[change.new_from : change.new_to])
+        at = change.old_to
+    yield from (Line(" ", text) for text in old[at:])

@@ -11,7 +11,7 @@ from itertools import islice
 
 from aifactory.edits.blocks import Edits, Step, Write
 from aifactory.edits.effort import spend
-from aifactory.edits.fences import is_name
+from aifactory.edits.formats.fences import is_name
 from aifactory.edits.likeness import is_similar
 from aifactory.edits.text import decode
 from aifactory.edits.tree import Tree

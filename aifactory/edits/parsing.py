@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast, get_args
 
-from aifactory.edits import json_edits, search_replace, udiff, v4a, whole
 from aifactory.edits.blocks import Block, Delete, Edits, Format, Rename, Step, Update
+from aifactory.edits.formats import json_edits, search_replace, udiff, v4a, whole
 from aifactory.edits.recognise import recognise
 from aifactory.errors import AnswerUnusable
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from aifactory.edits.blocks import Format
-from aifactory.edits.fences import Fence, fence, path_in_info, path_in_line
-from aifactory.edits.whole import first_block
+from aifactory.edits.formats.fences import Fence, fence, path_in_info, path_in_line
+from aifactory.edits.formats.whole import first_block
 
 _ABOVE = 4  # lines above an object that may name it
 

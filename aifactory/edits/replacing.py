@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from aifactory.edits.blocks import Block
 from aifactory.edits.characters import holds_odd_bytes, in_characters
+from aifactory.edits.diff import marked
 from aifactory.edits.effort import spend
 from aifactory.edits.elisions import check_added, leaves_out
 from aifactory.edits.evidence import Evidence
 from aifactory.edits.likeness import indent, telling
-from aifactory.edits.search_replace import marked
 from aifactory.edits.style import kind_of
 from aifactory.edits.view import View
 from aifactory.errors import EditRefused

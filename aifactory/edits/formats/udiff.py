@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from aifactory.edits.blocks import Block, Delete, Rename, Step, Update, Write
+from aifactory.edits.formats.sections import CUT, Section, read_sections
 from aifactory.edits.margins import is_set_off
 from aifactory.edits.paths import forward, tidy, unquoted
-from aifactory.edits.sections import CUT, Section, read_sections
 from aifactory.errors import AnswerUnusable
 
 _NULL = "/dev/null"

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aifactory.edits.blocks import Block, Delete, Rename, Step, Update, Write
-from aifactory.edits.fences import fence
+from aifactory.edits.formats.fences import fence
 from aifactory.edits.paths import tidy
 from aifactory.errors import AnswerUnusable
 

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, field
 
 from aifactory.edits.blocks import Block
-from aifactory.edits.fences import Fence, fence
-from aifactory.edits.hunks import HUNK, begins_part, is_headless, read_hunk
+from aifactory.edits.formats.fences import Fence, fence
+from aifactory.edits.formats.hunks import HUNK, begins_part, is_headless, read_hunk
 from aifactory.edits.paths import unquoted
 from aifactory.errors import AnswerUnusable
 

@@ -8,7 +8,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from aifactory.edits.blocks import Write
-from aifactory.edits.fences import Fence, begins_name, fence, is_name, path_in_info, path_in_line
+from aifactory.edits.formats.fences import (
+    Fence,
+    begins_name,
+    fence,
+    is_name,
+    path_in_info,
+    path_in_line,
+)
 from aifactory.edits.margins import outdented
 from aifactory.edits.paths import tidy
 from aifactory.errors import AnswerUnusable

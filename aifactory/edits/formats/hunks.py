@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from aifactory.edits.blocks import Block, Line, Mark
-from aifactory.edits.fences import Fence, fence
+from aifactory.edits.formats.fences import Fence, fence
 from aifactory.errors import AnswerUnusable
 
 HUNK = re.compile(

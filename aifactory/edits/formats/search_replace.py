@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from aifactory.edits.blocks import Block, Line, Step, Update, Write
-from aifactory.edits.diff import changes
-from aifactory.edits.fences import (
+from aifactory.edits.blocks import Block, Step, Update, Write
+from aifactory.edits.diff import marked
+from aifactory.edits.formats.fences import (
     Fence,
     begins_name,
     fence,
@@ -144,14 +144,3 @@ def _step(found: Found) -> Step:
 def _reading(found: Found, divider: int) -> Block:
     old, new = found.body[:divider], found.body[divider + 1 :]
     return Block(found.number, tuple(marked(list(old), list(new))))
-
-
-def marked(old: list[str], new: list[str]) -> Iterator[Line]:
-    """Old and new text as one list of kept, removed and added lines."""
-    at = 0
-    for change in changes(old, new):
-        yield from (Line(" ", text) for text in old[at : change.old_from])
-        yield from (Line("-", text) for text in old[change.old_from : change.old_to])
-        yield from (Line("+", text) for text in new[change.new_from : change.new_to])
-        at = change.old_to
-    yield from (Line(" ", text) for text in old[at:])
