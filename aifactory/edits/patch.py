@@ -105,12 +105,16 @@ def _one_by_one(
     for block in blocks:
         chosen = block
         if block.literal is not None:
-            text, view = (view.text, None) if view else (text, None)
-            after = replacing.replaced(text, block, path, evidence, first)
-            if after is not None:
-                text = after
+            text = view.text if view else text
+            if replacement := replacing.replaced(text, block, path, evidence, first):
+                low, high, new = replacement
+                text = text[:low] + new + text[high:]
+                if view:
+                    view.replace(*replacement)
                 continue
             chosen = replacing.by_lines(block, path)
+            if view:
+                view.settle()
         view = view or View(text, path)
         chosen, place = _read(chosen, view, path)
         for splice in reversed(_in_order(splices(chosen, place, view, path, evidence), path)):

@@ -14,11 +14,15 @@ from aifactory.edits.view import View
 from aifactory.errors import EditRefused
 
 _LETTERS = 200  # that are searched through and copied in a step of effort
+Replacement = tuple[int, int, str]
+"""Where replaced letters begin and end, and the new ones."""
 
 
-def replaced(text: str, block: Block, path: str, evidence: Evidence, first: View) -> str | None:
-    """`text` with the block's replacement made, None if `old` is not in it letter by letter.
-    `first` is the file before any replacement.
+def replaced(
+    text: str, block: Block, path: str, evidence: Evidence, first: View
+) -> Replacement | None:
+    """What the block replaces in `text`, None if `old` is not in it letter by letter. `first` is
+    the file before any replacement.
     """
     old, new = block.literal or ("", "")
     _check(old, block, path)
@@ -43,7 +47,7 @@ def replaced(text: str, block: Block, path: str, evidence: Evidence, first: View
             f"{path}: edit {block.number} is in the file already, at line {_line(text, at)}",
             next_step="leave the edit out, or compare with the file as it is",
         )
-    return text[:at] + new + text[end:]
+    return at, end, new
 
 
 def learn(text: str, block: Block, evidence: Evidence) -> None:

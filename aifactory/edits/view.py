@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
@@ -27,6 +27,7 @@ HEADING = re.compile(r"[A-Za-z_$]")
 _MOST_PLACES = 500
 _STEPS = 8  # of effort, to look at a line
 _SPLICED = 20  # lines that are moved in a step
+_SOUGHT = 50  # lines that are searched through in a step
 _TAB_SIZES = (4, 8)  # columns that a tab is likely to stand for
 
 
@@ -49,8 +50,9 @@ class View:
     def __init__(self, text: str, path: str = "") -> None:
         self.prose = is_prose(path)
         self.needs_tabs = needs_tabs(path)
-        self._text = text
+        self._text: str | None = text
         self._plain = text.isascii()
+        self._spliced = False
         self._first: View | None = None
         self._keys: dict[Level, list[str]] = {}
         self._rows: dict[Level, dict[str, list[int]]] = {}
@@ -58,7 +60,7 @@ class View:
 
     @cached_property
     def lines(self) -> list[FileLine]:
-        lines = split(self._text)
+        lines = split(self.text)
         spend(_STEPS * len(lines))
         return lines
 
@@ -130,7 +132,9 @@ class View:
 
     @property
     def text(self) -> str:
-        return join(self.lines) if "lines" in vars(self) else self._text
+        if self._text is None:
+            self._text = join(self.lines)
+        return self._text
 
     def _level(self, level: Level) -> Level:
         """The strictest level at which the lines have the same keys."""
@@ -143,9 +147,11 @@ class View:
             spend(_STEPS * len(self.lines))
         return self._keys[level]
 
-    def rows(self, level: Level = Level.DRIFT) -> dict[str, list[int]]:
+    def rows(self, level: Level = Level.DRIFT) -> Mapping[str, list[int]]:
         """Where each line stands, by its key."""
         level = self._level(level)
+        if self._spliced:
+            return _Rows(*self._code(level))
         if level not in self._rows:
             rows: dict[str, list[int]] = {}
             for at, key in enumerate(self.keys(level)):
@@ -156,14 +162,30 @@ class View:
 
     def places(self, wanted: Sequence[str], level: Level) -> list[int]:
         """Every row at which the keys `wanted` follow each other; at most some hundreds."""
-        level = self._level(level)
-        if level not in self._coded:
-            names: dict[str, str] = {}
-            self._coded[level] = names, _coded(self.keys(level), names)
-        names, hay = self._coded[level]
+        names, hay = self._code(self._level(level))
         if not wanted or any(key not in names for key in wanted):
             return []
         return list(islice(_find_all(hay, _coded(wanted, names)), _MOST_PLACES))
+
+    def _code(self, level: Level) -> tuple[dict[str, str], str]:
+        """The letter of each key, and the text that the keys of all lines are in these."""
+        if level not in self._coded:
+            names: dict[str, str] = {}
+            self._coded[level] = names, _coded(self.keys(level), names)
+        return self._coded[level]
+
+    def replace(self, low: int, high: int, new: str) -> None:
+        """Replace letters `low` to `high` of the text."""
+        start = self.text.rfind("\n", 0, low) + 1
+        end = self.text.find("\n", high) + 1 or len(self.text)
+        row = self.text.count("\n", 0, start)
+        lines = split(self.text[start:low] + new + self.text[high:end])
+        self.splice(Splice(row, row + len(split(self.text[start:end])), tuple(lines)))
+
+    def settle(self) -> None:
+        """Take what was done so far for what stood there before any block was applied."""
+        self._first = None
+        self.original[:] = [True] * len(self.lines)
 
     def splice(self, splice: Splice) -> None:
         """Replace rows, and keep what is known of all the others."""
@@ -177,6 +199,7 @@ class View:
                 names, hay = self._coded[level]
                 self._coded[level] = names, hay[:low] + _coded(new, names) + hay[high:]
         self._rows = {}
+        self._text, self._spliced = None, True
         spend(len(self.lines) // _SPLICED + 1)
         self._plain = self._plain and all(line.text.isascii() for line in lines)
 
@@ -189,6 +212,25 @@ class View:
             parts += lines
             at = high
         return join(parts + self.lines[at:])
+
+
+class _Rows(Mapping[str, list[int]]):
+    """The first rows of each key, searched when they are asked for."""
+
+    def __init__(self, names: dict[str, str], hay: str) -> None:
+        self._names, self._hay = names, hay
+
+    def __getitem__(self, key: str) -> list[int]:
+        spend(len(self._hay) // _SOUGHT + 1)
+        if rows := list(islice(_find_all(self._hay, self._names[key]), _MOST_PLACES)):
+            return rows
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def _coded(keys: Sequence[str], names: dict[str, str]) -> str:

@@ -159,3 +159,24 @@ def test_too_much_work_says_what_to_do() -> None:
         )
     assert "fewer edits" in (refused.value.next_step or "")
     assert apply(parse(_search_replace(pairs[:2_000])), MemoryTree({"a.py": _NAMED.encode()}))
+
+
+def test_a_hundred_edits_of_a_long_file_are_no_work() -> None:
+    """Of JSON, of which some are found letter by letter, and some in lines that end otherwise."""
+    edits = [
+        {"path": "a.py", "old": "".join(f"{row}\n" for row in old), "new": f"    x = {at}\n"}
+        if at % 3
+        else {"path": "a.py", "old": old[0].strip(), "new": f"x{at}"}
+        for at, old in ((at, _ROWS[at * 90 : at * 90 + 2]) for at in range(100))
+    ]
+    started = time.process_time()
+    changes = apply(
+        parse(json.dumps({"edits": edits})),
+        MemoryTree({"a.py": _NAMED.replace("\n", "\r\n").encode()}),
+    )
+    assert time.process_time() - started < 3
+    after = (changes["a.py"] or b"").split(b"\r\n")
+    assert len(after) == 10_001 - 66
+    assert [row for row in after if b"value" not in row] == [
+        b"    x = %d" % at if at % 3 else b"    x%d" % at for at in range(100)
+    ] + [b""]
