@@ -13,7 +13,7 @@ from aifactory.edits.style import kind_of
 from aifactory.edits.view import View
 from aifactory.errors import EditRefused
 
-_LETTERS = 200  # that are searched through and copied in a step of effort
+_LETTERS = 120  # that are searched through and copied in a step of effort
 Replacement = tuple[int, int, str]
 """Where replaced letters begin and end, and the new ones."""
 

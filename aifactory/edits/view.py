@@ -26,6 +26,7 @@ HEADING = re.compile(r"[A-Za-z_$]")
 """Begins a line that begins a unit, as Git sees it."""
 _MOST_PLACES = 500
 _STEPS = 8  # of effort, to look at a line
+_STEPS_TO_JOIN = 2
 _SPLICED = 20  # lines that are moved in a step
 _SOUGHT = 50  # lines that are searched through in a step
 _TAB_SIZES = (4, 8)  # columns that a tab is likely to stand for
@@ -134,6 +135,7 @@ class View:
     def text(self) -> str:
         if self._text is None:
             self._text = join(self.lines)
+            spend(_STEPS_TO_JOIN * len(self.lines))
         return self._text
 
     def _level(self, level: Level) -> Level:

@@ -85,6 +85,17 @@ _SEARCHED = {
             {"edits": [{"path": "a.py", "old": f"e_{at} ", "new": "e  "} for at in range(9_000)]}
         ),
     ),
+    "edits of JSON, line by line": (
+        _NAMED,
+        json.dumps(
+            {
+                "edits": [
+                    {"path": "a.py", "old": f"value_{at} = 1  \n", "new": f"x{at}\n"}
+                    for at in range(9_000)
+                ]
+            }
+        ),
+    ),
     "edits of a file that moves": (
         _NAMED,
         _v4a(
