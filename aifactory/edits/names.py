@@ -26,6 +26,7 @@ _EMPTY = hashlib.sha256(b"").hexdigest()  # the base of a file that the answer c
 _SLIP = 2  # letters that a slip changes
 _ALIKE = 0.6  # of the new file's lines stand in the other as well
 _SAME = 0.95
+_NAMED = 0.4  # where the name is long
 _RELATED = 0.3  # of them where the name speaks for it, too
 _NAME = 4  # letters of a name that can have a slip
 _LONG_NAME = 6  # letters of a name in which a slip is likelier than a name of its own
@@ -47,7 +48,8 @@ def check_new(step: Write, path: str, tree: Tree) -> None:
     if not new and (meant := _meant(step, path, tree)):
         raise EditRefused(
             f"{path}: there is no such file, but {meant} is nearly the same",
-            next_step=f"write {meant} if it is meant",
+            next_step=f"write {meant} if it is meant; a diff from /dev/null, or "
+            f"`*** Add File: {path}`, says that a file is new",
         )
 
 
@@ -144,7 +146,8 @@ def _meant(step: Write, path: str, tree: Tree) -> str | None:
         if folders and _is_changed(step.text, tree.read(other) or b""):
             return other
         near = abs(len(other) - len(path)) <= _SLIP and _is_slip(path, other)
-        if near and _is_alike(step.text, tree.read(other) or b"", _least(path, other, step.text)):
+        least = _least(path, other, step.text) if near else 0
+        if near and _is_changed(step.text, tree.read(other) or b"", least):
             return other
     return None
 
@@ -156,7 +159,7 @@ def _least(path: str, other: str, text: str) -> float:
     stem, known = (name.rpartition("/")[2].partition(".")[0] for name in (path, other))
     if stem != known and len(stem) < _NAME and len(_lines(text)) < _SHORT:
         return _SAME
-    return _RELATED if stem != known and len(stem) >= _LONG_NAME else _ALIKE
+    return _NAMED if stem != known and len(stem) >= _LONG_NAME else _ALIKE
 
 
 def _is_slip(path: str, other: str) -> bool:

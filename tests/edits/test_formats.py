@@ -188,3 +188,36 @@ def test_two_objects_that_write_one_file_and_one_that_is_cut_off() -> None:
         parse(write % "a" + write % "b")
     with pytest.raises(AnswerUnusable, match="never closed"):
         parse(write % "a" + "Then:\n" + (write % "b")[:-4])
+
+
+_EDIT = {"op": "replace", "path": "m.py", "old": "x = 1\ny = 2\n", "new": "x = 1\ny = 'z'\n"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '{"edits": [ // one\n' + json.dumps(_EDIT) + " /* end */ ]}",
+        json.dumps({"edits": [_EDIT]}).replace("'z'", "\\'z\\'"),
+        json.dumps(json.dumps({"edits": [_EDIT]})),
+        json.dumps({"edits": [_EDIT | {"op": "EDIT"}]}),
+        json.dumps(
+            {
+                "edits": [
+                    {"file_path": "m.py", "old_string": _EDIT["old"], "new_string": _EDIT["new"]}
+                ]
+            }
+        ),
+        json.dumps({"edits": [_EDIT | {key: _EDIT[key].split("\n") for key in ("old", "new")}]}),
+    ],
+    ids=["comments", "single quotes", "a text", "another word", "other keys", "lists of lines"],
+)
+def test_json_as_models_write_it(answer: str) -> None:
+    tree = MemoryTree({"m.py": b"x = 1\ny = 2\n"})
+    assert apply(parse(answer, format="json"), tree) == {"m.py": b"x = 1\ny = 'z'\n"}
+
+
+def test_keys_and_words_that_nobody_knows() -> None:
+    with pytest.raises(AnswerUnusable, match="'chmod' is none of"):
+        _apply(json.dumps({"edits": [_EDIT | {"op": "chmod"}]}), m_py="x\n")
+    with pytest.raises(AnswerUnusable, match="`new` is missing"):
+        _apply(json.dumps({"edits": [{"path": "m.py", "old": "x", "neu": "y"}]}), m_py="x\n")

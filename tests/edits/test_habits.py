@@ -291,7 +291,11 @@ def test_a_slip_in_a_short_name_is_seen_where_the_text_is_the_same() -> None:
     files = {"i18n/en.js": FILE}
     assert outcome(whole(FILE.replace("compute", "eo"), "i18n/eo.js"), files)
     with pytest.raises(EditRefused, match=r"i18n/en\.js is nearly the same"):
-        outcome(whole(FILE, "i18n/eo.js"), files)
+        outcome(whole(FILE.replace("_4", "_x"), "i18n/eo.js"), files)
+    assert outcome(whole(FILE, "i18n/eo.js"), files)  # a copy
+    patch = "*** Begin Patch\n*** Add File: i18n/eo.js\n{}*** End Patch\n"
+    added = "".join(f"+{line}\n" for line in FILE.replace("_4", "_x").splitlines())
+    assert outcome(patch.format(added), files)
     assert outcome(whole(CHANGED, "v2.py"), {"v1.py": FILE})  # numbers are meant
     with pytest.raises(EditRefused, match=r"state\.py is nearly the same"):
         outcome(whole(CHANGED, "satte.py"), {"state.py": FILE})

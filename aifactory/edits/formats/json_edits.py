@@ -13,7 +13,19 @@ from aifactory.edits.formats.fences import fence
 from aifactory.edits.paths import tidy
 from aifactory.errors import AnswerUnusable
 
+_STRING_OR_COMMENT = re.compile(r'"(?:[^"\\]|\\.)*+"?|//[^\n]*+|/[*][^*]*+[*]/', re.DOTALL)
 _STRING_OR_COMMA = re.compile(r'"(?:[^"\\]|\\.)*+"?|,(?=\s*+[\]}])', re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_NAMES = {
+    "file": "path", "file_path": "path", "filename": "path",
+    "old_string": "old", "old_text": "old", "search": "old",
+    "new_string": "new", "new_text": "new", "replace": "new",
+}  # fmt: skip
+"""Keys as other tools have them, and as we do."""
+_OPS = {
+    "edit": "replace", "modify": "replace", "update": "replace", "create": "write", "add": "write",
+    "remove": "delete", "move": "rename",
+}  # fmt: skip
 _PYTHON = re.compile(r"[\s{\[]+'")
 _LONGEST = 200_000  # letters of a value of Python; reading more takes too long
 _QUOTES = 8  # quotes without a backslash that are mended
@@ -103,6 +115,7 @@ def _load(text: str) -> Mapping[str, Any] | None:
     """The object, if it is one of ours. Raw newlines in strings and trailing commas pass."""
     try:
         value = _decode(text)
+        value = _decode(value) if isinstance(value, str) else value
     except (ValueError, RecursionError):
         return None
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
@@ -118,8 +131,13 @@ def _decode(text: str) -> Any:
     except json.JSONDecodeError:
         if _PYTHON.match(text) and len(text) <= _LONGEST:
             return _literal(text)
-        tidied = _STRING_OR_COMMA.sub(lambda m: "" if m[0] == "," else m[0], text)
-        return _requoted(tidied)
+        bare = _STRING_OR_COMMENT.sub(lambda m: _mended(m[0]) if m[0][0] == '"' else "", text)
+        return _requoted(_STRING_OR_COMMA.sub(lambda m: "" if m[0] == "," else m[0], bare))
+
+
+def _mended(text: str) -> str:
+    """A text of JSON without backslashes in front of single quotes, which have none there."""
+    return _ESCAPED.sub(lambda m: "'" if m[1] == "'" else m[0], text) if "\\'" in text else text
 
 
 def _literal(text: str) -> Any:
@@ -185,21 +203,31 @@ def _step(item: Any, key: str, number: int) -> Step:
     label = f"{key}[{number}]"
     if not isinstance(item, dict):
         raise _unreadable(f"{label} is not an object")
+    item = {_NAMES.get(name, name): value for name, value in item.items()} | item
     path = tidy(_text(item, "path", label))
     op = item.get("op", "replace" if "old" in item else "write") if key == "edits" else "write"
+    op = _OPS.get(op.lower(), op.lower()) if isinstance(op, str) else op
     if op == "write":
         base = item.get("base_sha256")
         if base is not None and not isinstance(base, str):
             raise _unreadable(f"{label}: `base_sha256` is not a text")
         return Write(path, _text(item, "content", label), number, base_sha256=base or None)
     if op == "replace":
-        old, new = _text(item, "old", label), _text(item, "new", label)
+        old, new = (_lines(item, name, label) for name in ("old", "new"))
         return Update(path, (Block(number, (), literal=(old, new)),), in_order=True)
     if op == "rename":
         return Rename(path, tidy(_text(item, "to", label)), number)
     if op == "delete":
         return Delete(path, number)
     raise _unreadable(f"{label}: {op!r} is none of replace, write, rename, delete")
+
+
+def _lines(item: Mapping[str, Any], name: str, label: str) -> str:
+    """A text, which may be given as the list of its lines."""
+    value = item.get(name)
+    if isinstance(value, list) and value and all(isinstance(line, str) for line in value):
+        return "\n".join(value)
+    return _text(item, name, label)
 
 
 def _text(item: Mapping[str, Any], name: str, label: str) -> str:
