@@ -37,6 +37,15 @@ def ambiguous(block: Block, view: View, rows: Sequence[int], level: Level, path:
     return refusal
 
 
+def occurs_again(block: Block, view: View, rows: Sequence[int], path: str) -> EditRefused:
+    lines = ", ".join(str(row + 1) for row in rows)
+    return EditRefused(
+        f"{path}: the old text of edit {block.number} occurs more than once (lines {lines})",
+        next_step="give more of the lines around it, so that it occurs once",
+        evidence="\n...\n".join(_around(view, row) for row in rows[:3]),
+    )
+
+
 def already_there(block: Block, view: View, row: int, path: str) -> EditRefused:
     return EditRefused(
         f"{path}: edit {block.number} is in the file already, at line {row + 1}",

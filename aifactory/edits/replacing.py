@@ -9,10 +9,12 @@ from aifactory.edits.effort import spend
 from aifactory.edits.elisions import check_added, leaves_out
 from aifactory.edits.evidence import Evidence
 from aifactory.edits.likeness import indent, telling
+from aifactory.edits.refusals import occurs_again
 from aifactory.edits.style import kind_of
 from aifactory.edits.view import View
 from aifactory.errors import EditRefused
 
+_MOST_TOLD = 8  # places of a text that occurs more than once
 _LETTERS = 120  # that are searched through and copied in a step of effort
 Replacement = tuple[int, int, str]
 """Where replaced letters begin and end, and the new ones."""
@@ -31,20 +33,19 @@ def replaced(
     if at < 0:
         return None
     if text.find(old, at + 1) >= 0:
-        raise _twice(text, old, at, block, path)
-    end = at + len(old)
-    _check_edges(text[at - 1 : at], text[end : end + 1], block, f"{path}: edit {block.number}")
+        raise occurs_again(block, View(text), _places(text, old, at), path)
+    end, label = at + len(old), f"{path}: edit {block.number}"
+    _check_edges(text[at - 1 : at], text[end : end + 1], block, label)
     if _is_foreign(new, old, first, evidence) or _is_outdented(new, text, at):
         return None
     evidence.exact_bytes |= holds_odd_bytes(old)
     if not new.isascii():
-        new = in_characters(new, evidence, first, f"{path}: edit {block.number}")
-    label = f"{path}: edit {block.number}"
+        new = in_characters(new, evidence, first, label)
     _check_elided(old, new, text, label)
     new = _with_ends(text, old, new, at, label)
     if _is_there(text, old, new, at):
         raise EditRefused(
-            f"{path}: edit {block.number} is in the file already, at line {_line(text, at)}",
+            f"{label} is in the file already, at line {_line(text, at)}",
             next_step="leave the edit out, or compare with the file as it is",
         )
     return at, end, new
@@ -116,15 +117,12 @@ def _check_edges(before: str, behind: str, block: Block, label: str) -> None:
         )
 
 
-def _twice(text: str, old: str, at: int, block: Block, path: str) -> EditRefused:
-    lines = [at]
-    while len(lines) < 8 and (at := text.find(old, at + 1)) >= 0:
-        lines.append(at)
-    rows = ", ".join(str(_line(text, place)) for place in lines)
-    return EditRefused(
-        f"{path}: the old text of edit {block.number} occurs more than once (lines {rows})",
-        next_step="give more of the lines around it, so that it occurs once",
-    )
+def _places(text: str, old: str, at: int) -> list[int]:
+    """The rows where `old` begins, the first at letter `at`."""
+    found = [at]
+    while len(found) < _MOST_TOLD and (at := text.find(old, at + 1)) >= 0:
+        found.append(at)
+    return [_line(text, place) - 1 for place in found]
 
 
 def _line(text: str, at: int) -> int:

@@ -100,3 +100,10 @@ def test_a_mode_without_its_file_refuses_all_of_the_answer(
     good = "--- a/run.sh\n+++ b/run.sh\n@@ -1 +1 @@\n-true\n+false\n"
     with pytest.raises(error):
         apply(parse(_mode(path) + good), MemoryTree(_TREE, {"src/link.py": "app.py"}))
+
+
+def test_the_places_of_a_text_that_occurs_again_are_shown() -> None:
+    told = _refused(_edit(op="replace", old="    x = a\n", new="    x = b\n"))
+    assert "occurs more than once (lines 2, 7, 12)" in told.message
+    assert "    1 | def f1(a):" in told.evidence
+    assert "   11 | def f3(a):" in told.evidence
