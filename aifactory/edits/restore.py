@@ -23,7 +23,6 @@ from aifactory.errors import EditRefused
 _ELIDED = 2  # lines that must go where a line of dots comes, for the dots to stand for them
 _MIXED = 2
 _WHITE = " \t\r"
-_UTF16 = ("\udcff\udcfe", "\udcfe\udcff")
 
 
 def restore(old: str, step: Write, path: str, evidence: Evidence) -> str:
@@ -31,8 +30,10 @@ def restore(old: str, step: Write, path: str, evidence: Evidence) -> str:
 
     Raises EditRefused if the answer leaves lines out, or has lost what cannot be restored.
     """
-    if old.startswith(_UTF16) and not step.text.startswith(_UTF16):
-        raise EditRefused(f"{path}: the file is in UTF-16", next_step="leave the file as it is")
+    if "\0" in old and holds_odd_bytes(old) and not holds_odd_bytes(step.text):
+        raise EditRefused(
+            f"{path}: the file is binary, or in UTF-16", next_step="leave the file as it is"
+        )
     mark = BOM if old.startswith(BOM) or step.text.startswith(BOM) else ""
     before, after = split(old.removeprefix(BOM)), split(step.text.removeprefix(BOM))
     if before == after or not before or not after:

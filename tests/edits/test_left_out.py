@@ -143,8 +143,12 @@ def test_white_space_at_the_end_of_lines_that_is_lost_everywhere() -> None:
 def test_a_file_that_would_change_in_its_line_ends_only() -> None:
     with pytest.raises(EditRefused, match="only line ends differ"):
         _outcome("m.py\n```\nx\ny\n```\n", {"m.py": "x\r\ny\r\n"})
-    with pytest.raises(EditRefused, match="is in UTF-16"):
-        apply(parse("m.py\n```\nx\n```\n"), MemoryTree({"m.py": "x\n".encode("utf-16")}))
+
+
+@pytest.mark.parametrize("data", ["x\n".encode("utf-16"), b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"])
+def test_a_file_that_is_no_text_is_not_written_over(data: bytes) -> None:
+    with pytest.raises(EditRefused, match="is binary, or in UTF-16"):
+        apply(parse("m.py\n```\nx\n```\n"), MemoryTree({"m.py": data}))
 
 
 def test_a_line_behind_the_last_one_ends_it_as_the_others_end() -> None:
