@@ -112,6 +112,12 @@ def test_a_mark_of_a_block_in_its_text() -> None:
         parse(_block("a\n", "b\n>>>>>>> REPLACE\nc\n"))
 
 
+def test_a_divider_that_is_missing_among_lines_that_look_like_it() -> None:
+    block = _block("========\nT\n========\n\na\n", "").replace("\n=======\n", "\n")
+    with pytest.raises(AnswerUnusable, match="several that look like it"):
+        parse(block)
+
+
 def test_a_diff_in_the_text_of_a_file_without_a_name_is_no_answer() -> None:
     body = "echo 1\n" * 6 + "cat <<EOF\n--- a/m.py\n+++ b/m.py\n@@ -1 +1 @@\n-x\n+y\nEOF\n"
     with pytest.raises(AnswerUnusable, match="there is no edit"):

@@ -111,11 +111,20 @@ def _extent(lines: list[str], at: int, path: str, number: int) -> tuple[int, tup
             dividers.append(row - at - 1)
         elif _REPLACE.fullmatch(text) and dividers:
             exact = [d for d in dividers if lines[at + 1 + d].rstrip() == _EXACT_DIVIDER]
+            if not exact and len(dividers) > 1:
+                raise _no_divider(path, number)
             return row, tuple(exact or dividers)
         elif _SEARCH.fullmatch(text):
             break
     raise AnswerUnusable(
         f"{path}: block {number} has no end (`>>>>>>> REPLACE`), the answer seems cut off",
+        next_step="give every block in full: SEARCH, =======, REPLACE",
+    )
+
+
+def _no_divider(path: str, number: int) -> AnswerUnusable:
+    return AnswerUnusable(
+        f"{path}: block {number} has no line `=======`, and several that look like it",
         next_step="give every block in full: SEARCH, =======, REPLACE",
     )
 
