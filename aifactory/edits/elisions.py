@@ -15,7 +15,7 @@ Rows = tuple[int | None, ...]
 """The row of each kept or removed line of a block, None for one that is not in the file."""
 
 _LONG = 200
-_ELIDED = 2  # lines that must go where one of dots comes, for it to stand for them
+ELIDED = 2  # lines that must go where one of dots comes, for it to stand for them
 _MARKS = r"#|//|/\*|\*|--|;|%|<!--"
 _SAYS = re.compile(
     rf"\s*+(?:{_MARKS}|\{{/\*)++\s*+[\[(<]?(?:the |all |other |your )*(?:"
@@ -66,15 +66,19 @@ def says_so(text: str) -> bool:
     return len(text) < _LONG and _EXISTING.match(text) is not None
 
 
+def is_body(text: str, above: str) -> bool:
+    """Whether dots are all that a function or class of Python has in it."""
+    return text.strip() == "..." and above.rstrip().endswith(":")
+
+
 def check_added(lines: Sequence[Line], known: Collection[str], label: str) -> None:
     """Raise EditRefused if a line that a block adds, and none of the `known` ones of the file,
     stands for lines that are left out: by its words, or because others are removed.
     """
     gone = sum(line.mark == "-" for line in lines)
     for above, line in pairwise([Line(" ", ""), *lines]):
-        body = line.text.strip() == "..." and above.text.rstrip().endswith(":")
-        new = line.mark == "+" and line.text not in known and not body
-        if new and (leaves_out(line.text, ends=False) if gone >= _ELIDED else says_so(line.text)):
+        new = line.mark == "+" and line.text not in known and not is_body(line.text, above.text)
+        if new and (leaves_out(line.text, ends=False) if gone >= ELIDED else says_so(line.text)):
             raise EditRefused(
                 f"{label} has {line.text.strip()[:80]!r} in place of lines",
                 next_step="give every line that is to stay",

@@ -10,7 +10,7 @@ from aifactory.edits import margins
 from aifactory.edits.blocks import Write
 from aifactory.edits.characters import holds_odd_bytes
 from aifactory.edits.diff import changes, common_runs
-from aifactory.edits.elisions import leaves_out, says_so
+from aifactory.edits.elisions import ELIDED, is_body, leaves_out, says_so
 from aifactory.edits.escapes import as_entities, unescaped
 from aifactory.edits.evidence import Evidence
 from aifactory.edits.indentation import Pair, converted, shifted
@@ -20,7 +20,6 @@ from aifactory.edits.text import BOM, FileLine, end_between, join, split
 from aifactory.edits.view import View, is_prose
 from aifactory.errors import EditRefused
 
-_ELIDED = 2  # lines that must go where a line of dots comes, for the dots to stand for them
 _MIXED = 2
 _WHITE = " \t\r"
 
@@ -131,11 +130,12 @@ def _check_elided(before: list[FileLine], after: list[FileLine], path: str) -> N
     last = len(texts) - 1
     dots = [at for at, text in enumerate(texts) if leaves_out(text, ends=at == last)]
     dots = [at for at in dots if texts[at] not in there or at == last]
-    dots = [at for at in dots if not _is_body(texts, at, there)]
+    above = ["", *texts]
+    dots = [at for at in dots if above[at] in there or not is_body(texts[at], above[at])]
     if not dots:
         return
     found = changes([line.text for line in before], texts)
-    gone = [change for change in found if change.old_to - change.old_from >= _ELIDED]
+    gone = [change for change in found if change.old_to - change.old_from >= ELIDED]
     instead = {at for change in gone for at in range(change.new_from, change.new_to)}
     for at in dots:
         elsewhere = bool(gone) and at != last and not is_prose(path)
@@ -145,12 +145,6 @@ def _check_elided(before: list[FileLine], after: list[FileLine], path: str) -> N
                 "for lines that are left out",
                 next_step="give the full text of the file",
             )
-
-
-def _is_body(texts: list[str], at: int, there: set[str]) -> bool:
-    """Whether dots are all that a new function or class of Python has in it."""
-    above = texts[at - 1] if at else ""
-    return texts[at].strip() == "..." and above.rstrip().endswith(":") and above not in there
 
 
 def _check_form(before: list[FileLine], after: list[FileLine], words: Pairs, path: str) -> None:
