@@ -81,10 +81,11 @@ def _merged(path: str, origin: str, data: bytes, tree: Tree, seen: Seen) -> byte
 
 
 def _is_reformed(then: bytes, now: bytes) -> bool:
-    """Whether all that has changed is white space around the text of lines."""
-    return [line.strip() for line in then.split(b"\n")] == [
-        line.strip() for line in now.split(b"\n")
-    ]
+    """Whether all that has changed is white space around the text of lines, and most have."""
+    old, new = then.split(b"\n"), now.split(b"\n")
+    if [line.strip() for line in old] != [line.strip() for line in new]:
+        return False
+    return sum(a != b for a, b in zip(old, new, strict=True)) * 2 > sum(map(bool, old))
 
 
 def _stale(path: str, what: str) -> StaleBase:

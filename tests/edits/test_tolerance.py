@@ -216,3 +216,16 @@ def test_a_short_last_hunk_is_cut_off_unless_other_counts_are_wrong() -> None:
     with pytest.raises(AnswerUnusable, match="seems cut off"):
         parse(_udiff(_HUNK) + last.replace(",8", ",5"))
     assert parse(_udiff(_HUNK, "@@ -10,5 +10,5 @@") + last.replace(",8", ",5")).paths == ("m.py",)
+
+
+def test_a_file_that_got_another_form_since_is_stale_and_one_with_a_space_less_is_merged() -> None:
+    shown = "def f():\n    x = 1\n    y = 2 \n    return x\n"
+    answer = _v4a(" \ty = 2\n".replace("\t", "    ") + "     return x\n+    z = 3\n")
+    for now in (shown.replace("    ", "\t"), shown.replace("\n", "\r\n")):
+        with pytest.raises(StaleBase, match="other line ends or indentation"):
+            apply(parse(answer), MemoryTree({"m.py": now.encode()}), seen={"m.py": shown.encode()})
+    now = shown.replace("2 \n", "2\n")
+    changes = apply(
+        parse(answer), MemoryTree({"m.py": now.encode()}), seen={"m.py": shown.encode()}
+    )
+    assert changes == {"m.py": (now + "    z = 3\n").encode()}
