@@ -21,8 +21,8 @@ _TRUNCATED = re.compile(
     re.IGNORECASE,
 )
 _LIMIT = re.compile(
-    r"\b(?:output|token|length|message) limit\b|\bin (?:the|my) next (?:message|answer|reply)\b"
-    r"|\bsay \W?continue\b",
+    r"[^\W\d_].*\b(?:(?:output|token|length|message) limit\b"
+    r"|in (?:the|my) next (?:message|answer|reply)\b|say \W?continue\b)",
     re.IGNORECASE,
 )
 _CUT = frozenset({"length", "max_tokens", "model_length", "incomplete", "content_filter"})
@@ -148,7 +148,7 @@ def _without_thoughts(answer: str) -> str:
 def _check_end(answer: str) -> None:
     """Raise if the last line says that something is left out behind it."""
     last = answer.rstrip().rpartition("\n")[2]
-    if len(last) < _LONG and (_TRUNCATED.match(last) or _LIMIT.search(last)):
+    if len(last) < _LONG and (_TRUNCATED.match(last) or _LIMIT.match(last)):
         raise AnswerUnusable(
             f"the answer ends with {last.strip()!r}, it is cut off",
             next_step="give the whole answer, or smaller edits",

@@ -107,6 +107,14 @@ def test_an_answer_that_says_that_it_is_cut_off(end: str) -> None:
         parse(diff + end)
 
 
+def test_words_for_an_end_in_the_text_of_a_file_are_none() -> None:
+    file = "x = 1\n# the token limit\n"
+    diff = "--- a/m.py\n+++ b/m.py\n@@ -1,2 +1,2 @@\n-x = 1\n+x = 2\n # the token limit\n"
+    assert _outcome(diff, {"m.py": file}) == {"m.py": file.replace("1", "2")}
+    changed = {"m.py": "y  # token limit\n# the token limit\n"}
+    assert _outcome(_json("x = 1", "y  # token limit"), {"m.py": file}) == changed
+
+
 def test_a_mark_of_a_block_in_its_text() -> None:
     with pytest.raises(AnswerUnusable, match="its end is not clear"):
         parse(_block("a\n", "b\n>>>>>>> REPLACE\nc\n"))
