@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
@@ -70,13 +70,11 @@ def check_known(step: Write, path: str, old: bytes, tree: Tree) -> None:
         return
     ending = path.rpartition(".")[2]
     others = (p for p in tree.paths() if p != path and p.rpartition(".")[2] == ending)
-    for other in islice(others, _MANY):
-        data = tree.read(other) or b""
-        if len(data) <= 2 * len(step.text) and _is_changed(step.text, data, _ALIKE):
-            raise EditRefused(
-                f"{path}: the text given for it is nearly that of {other}",
-                next_step=f"write {other} above it if that is meant",
-            )
+    if other := _changed_from(step.text, islice(others, _MANY), tree):
+        raise EditRefused(
+            f"{path}: the text given for it is nearly that of {other}",
+            next_step=f"write {other} above it if that is meant",
+        )
 
 
 def check_unnamed(edits: Edits, tree: Tree) -> None:
@@ -92,13 +90,20 @@ def check_unnamed(edits: Edits, tree: Tree) -> None:
     named = set(edits.paths)
     others = [path for path in tree.paths() if path not in named][:_MANY] if texts else []
     for text in texts:
-        for path in others:
-            data = tree.read(path) or b""
-            if len(data) <= 2 * len(text) and _is_changed(text, data, _ALIKE):
-                raise EditRefused(
-                    f"{path}: a code fence without a name holds nearly its text",
-                    next_step="give the path alone on the line above the fence",
-                )
+        if path := _changed_from(text, others, tree):
+            raise EditRefused(
+                f"{path}: a code fence without a name holds nearly its text",
+                next_step="give the path alone on the line above the fence",
+            )
+
+
+def _changed_from(text: str, others: Iterable[str], tree: Tree) -> str | None:
+    """The first of these files that the text is a change of, and not a piece of a longer one."""
+    for other in others:
+        data = tree.read(other) or b""
+        if len(data) <= 2 * len(text) and _is_changed(text, data, _ALIKE):
+            return other
+    return None
 
 
 def _other_case(path: str, tree: Tree) -> str | None:
